@@ -1,0 +1,152 @@
+package wattle
+
+import (
+	"slices"
+	"time"
+)
+
+// Sandbox is the state in which a candidate would find its instance.
+type Sandbox uint8
+
+// Sandbox states, fastest first.
+const (
+	Warm Sandbox = iota
+	Snapshot
+	Cold
+)
+
+func sandboxNames() []string { return []string{"warm", "snapshot", "cold"} }
+
+// String returns "warm", "snapshot" or "cold".
+func (s Sandbox) String() string { return nameOf(sandboxNames(), int(s)) }
+
+// Columns is a table of candidates, one slice per column, all of length Len.
+// A measure fills columns in their own units; nothing is normalised.
+type Columns struct {
+	// What the candidate is.
+	Target  []int32 // index into the fleet's targets
+	Sandbox []Sandbox
+	Delay   []time.Duration // start slot relative to now; 0 means now
+
+	// Latency and its parts, means, plus the 95th percentile of the whole.
+	Network, Start, Exec []time.Duration
+	Mean, P95            []time.Duration
+
+	// Energy of the parts as the meter at the machine would see them (no PUE).
+	StartEnergy, ExecEnergy []Joules // dynamic
+	IdleEnergy, NetEnergy   []Joules // share of idle power while reserved; network
+	Energy                  []Joules // sum of the four
+
+	Carbon   []GramsCO2e // operational: energy × PUE × intensity over the run
+	Embodied []GramsCO2e
+	Cost     []USD
+
+	Isolation []Isolation
+	Quality   []Quality
+	Age       []time.Duration
+	Penalty   []GramsCO2e // added to G for a stale or missing signal
+}
+
+// Len is the number of candidates.
+func (c *Columns) Len() int { return len(c.Target) }
+
+// Reset sets the length to n with every value zero, reusing memory.
+func (c *Columns) Reset(n int) {
+	c.Target, c.Sandbox, c.Delay = zeroed(c.Target, n), zeroed(c.Sandbox, n), zeroed(c.Delay, n)
+	c.Network, c.Start, c.Exec = zeroed(c.Network, n), zeroed(c.Start, n), zeroed(c.Exec, n)
+	c.Mean, c.P95 = zeroed(c.Mean, n), zeroed(c.P95, n)
+	c.StartEnergy, c.ExecEnergy = zeroed(c.StartEnergy, n), zeroed(c.ExecEnergy, n)
+	c.IdleEnergy, c.NetEnergy, c.Energy = zeroed(c.IdleEnergy, n), zeroed(c.NetEnergy, n), zeroed(c.Energy, n)
+	c.Carbon, c.Embodied, c.Cost = zeroed(c.Carbon, n), zeroed(c.Embodied, n), zeroed(c.Cost, n)
+	c.Isolation, c.Quality = zeroed(c.Isolation, n), zeroed(c.Quality, n)
+	c.Age, c.Penalty = zeroed(c.Age, n), zeroed(c.Penalty, n)
+}
+
+func zeroed[T any](s []T, n int) []T {
+	s = slices.Grow(s[:0], n)[:n]
+	clear(s)
+	return s
+}
+
+// Attributes are the slow properties of a candidate that policies read, one
+// per target, constant for as long as the fleet is.
+type Attributes struct {
+	Target       TargetID
+	Cluster      ClusterID
+	Zone         ZoneID
+	Region       RegionID
+	Country      string
+	Jurisdiction string // "EU", "US"
+	Provider     string // "aws", "gcp", "on-prem"
+	Pool         string
+	Hardware     string // CPU generation
+	Accelerator  Accelerator
+	Labels       map[string]string
+}
+
+// Denial is one reason why a candidate is forbidden.
+type Denial struct {
+	Code      string `json:"code"`      // stable, for example "residency"
+	Msg       string `json:"msg"`       // for people
+	Criterion string `json:"criterion"` // what was compared
+	Limit     string `json:"limit"`
+	Actual    string `json:"actual"`
+}
+
+// Verdicts is what a policy says of each candidate of a batch.
+type Verdicts struct {
+	// Denied has one entry per candidate: nil means allowed.
+	Denied [][]Denial
+	// Score is added to G, in µg-equivalent.
+	Score []int64
+}
+
+// Reset sets the length to n with every candidate allowed and scored 0.
+func (v *Verdicts) Reset(n int) { v.Denied, v.Score = zeroed(v.Denied, n), zeroed(v.Score, n) }
+
+// Intent is what a policy wants for a request, independent of candidates.
+type Intent struct {
+	Objective Objective
+	Limits    Limits
+	Lifecycle LifecycleBounds
+	// Policy is the digest of the policy that said so.
+	Policy string
+}
+
+// Objective holds the exchange rates of G = carbon + seconds·rate + USD·rate.
+type Objective struct {
+	// Carbon weighs operational grams, normally 1; 0 ignores carbon.
+	Carbon float64
+	// Seconds and Dollars are what one second and one dollar are worth.
+	Seconds GramsPerSecond
+	Dollars GramsPerUSD
+	// Embodied adds embodied grams to the objective: they are sunk, so only on request.
+	Embodied bool
+	// Signal chooses average (default) or marginal intensity.
+	Signal SignalKind
+}
+
+// Limits are bounds that a candidate must keep; a zero bound is no bound.
+// Per-mille bounds are relative: 1100 means "at most 110 %".
+type Limits struct {
+	Mean, P95 time.Duration
+	// P95OverHome is relative to the home cluster's own p95 in its present state.
+	P95OverHome int64
+	Cost        USD
+	// CostOverCheapest is relative to the cheapest candidate that is available
+	// and not denied.
+	CostOverCheapest int64
+	Carbon           GramsCO2e
+	StartWithin      time.Duration
+	MinIsolation     Isolation
+}
+
+// LifecycleBounds bounds what the keep-alive part of the core may do. A zero bound
+// is no bound.
+type LifecycleBounds struct {
+	KeepAliveMin, KeepAliveMax time.Duration
+	// NoPrewarm forbids pre-warming.
+	NoPrewarm bool
+	// DeferMax bounds how long deferrable work may wait.
+	DeferMax time.Duration
+}

@@ -1,0 +1,121 @@
+package wattle
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Function is what is constant for one function: its owner, its needs and how
+// it behaves on hardware. A Function is immutable once a State holds it.
+type Function struct {
+	ID FunctionID
+	// Index is the position in the State's function table, set by the State.
+	Index int32
+	// Tenant, Class and TrustGroup are what policies tell functions apart by.
+	Tenant     TenantID
+	Class      string
+	TrustGroup string
+	// Residency lists the jurisdictions ("EU", "US") that may process its data;
+	// empty means any.
+	Residency []string
+	// Home is the cluster that limits such as "within 10 % of home" refer to.
+	Home ClusterID
+	// Needs is what one instance reserves for as long as it lives.
+	Needs Resources
+	// Accelerator is the family or product asked for; empty means none.
+	Accelerator string
+	// MinIsolation is the least isolation level accepted on an accelerator.
+	MinIsolation Isolation
+	// Deterministic functions must not be split or re-batched by a device.
+	Deterministic bool
+	Profile       Profile
+	// Concurrency is how many requests one instance serves at a time (≥ 1).
+	Concurrency int32
+	// MaxInstances bounds the instances alive at a time; 0 means no bound.
+	MaxInstances int32
+	// In and Out are bytes moved from and to the caller's region per invocation.
+	In, Out Bytes
+	// Params are the request parameters used where a request states none.
+	Params Params
+}
+
+// Resources is what an instance reserves.
+type Resources struct {
+	CPU    MilliCPU
+	Memory Bytes
+	// Slices is the number of accelerator parts (devices, MIG instances or
+	// shares of the target's profile) held, normally 0 or 1.
+	Slices int32
+}
+
+// Profile says how long a function takes and what it draws. Times are for the
+// reference hardware (speed 1.0) unless Measured has the target's hardware.
+type Profile struct {
+	// Exec is the mean warm execution time; Sigma the σ of its lognormal spread.
+	Exec  time.Duration
+	Sigma float64
+	// Start-up stages of a cold start. Init is CPU time and is divided by the
+	// instance's CPU share and the hardware's speed; the others are wall time.
+	Provision, Image, Runtime, Init time.Duration
+	// Restore is the time to resume from a snapshot; 0 means no snapshot exists.
+	Restore time.Duration
+	// Utilisation is the mean share in [0, 1] of the reserved CPU that is busy
+	// while executing; AcceleratorUtilisation likewise for the accelerator.
+	Utilisation            float64
+	AcceleratorUtilisation float64
+	// Measured holds what was metered per hardware name and overrides the model.
+	Measured map[string]Measurement
+}
+
+// Measurement is what a meter saw on one hardware.
+type Measurement struct {
+	Cold, Exec             time.Duration // start-up alone, execution alone
+	ColdEnergy, ExecEnergy Joules        // dynamic energy of each
+}
+
+// P95Ratio is the ratio of the 95th percentile to the mean of a lognormal with
+// spread σ: exp(z·σ − σ²/2) with z = 1.6448536 (the 95 % normal quantile).
+func (p Profile) P95Ratio() float64 {
+	return math.Exp(float64(1.6448536269514722*p.Sigma) - float64(p.Sigma*p.Sigma)/2)
+}
+
+// Validate says which field of f is unusable.
+func (f *Function) Validate() error {
+	switch {
+	case f.ID == "":
+		return fmt.Errorf("function without an id")
+	case f.Needs.CPU <= 0 || f.Needs.Memory <= 0 || f.Needs.Slices < 0:
+		return fmt.Errorf("function %s: needs cpu and memory above 0, has %s and %s", f.ID, f.Needs.CPU, f.Needs.Memory)
+	case f.Profile.Exec < 0 || f.Profile.Sigma < 0 || f.Profile.Sigma > 4:
+		return fmt.Errorf("function %s: exec %s must not be negative and sigma %g must be in [0, 4]", f.ID, f.Profile.Exec, f.Profile.Sigma)
+	case f.Profile.Utilisation < 0 || f.Profile.Utilisation > 1:
+		return fmt.Errorf("function %s: utilisation %g must be in [0, 1]", f.ID, f.Profile.Utilisation)
+	case f.Concurrency < 1:
+		return fmt.Errorf("function %s: concurrency %d must be at least 1", f.ID, f.Concurrency)
+	case f.Accelerator != "" && f.Needs.Slices < 1:
+		return fmt.Errorf("function %s: asks for accelerator %q but for no slices", f.ID, f.Accelerator)
+	}
+	return nil
+}
+
+// Params are the values of one request that a policy may read. They are
+// comparable, so that equal requests share one cached plan.
+type Params struct {
+	SLO      time.Duration // end-to-end latency wanted; 0 means none
+	Budget   USD           // most money per invocation; 0 means none
+	Cap      GramsCO2e     // most emissions per invocation; 0 means none
+	Region   RegionID      // where the caller and its data are; empty means home
+	Deadline time.Duration // may start at most this much later; 0 means now
+}
+
+// Request asks for a place for one invocation.
+type Request struct {
+	// Sequence numbers requests; it seeds every random choice made for them.
+	Sequence uint64
+	Function *Function
+	Params   Params
+	// Scale multiplies the mean execution time of this invocation. It is known
+	// only to the simulator, which uses it after the decision; 0 means 1.
+	Scale float64
+}
