@@ -56,7 +56,7 @@ func wrap(name string, err error) error {
 
 func className(file string) (string, bool) {
 	base, ok := strings.CutSuffix(filepath.Base(file), ".txt")
-	if !ok {
+	if !ok || strings.HasPrefix(base, "._") { // macOS resource forks
 		return "", false
 	}
 	class, _, ok := strings.Cut(base, "*")

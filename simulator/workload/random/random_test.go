@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/wattle-project/wattle/simulator/workload/random"
@@ -73,7 +74,7 @@ func TestMoments(t *testing.T) {
 		}
 		return stat.MeanStdDev(x, nil)
 	}
-	shape := 0.7
+	shape, tables := 0.7, random.NewTables()
 	k := random.Gamma1p(1 / shape)
 	tests := []struct {
 		name     string
@@ -84,6 +85,9 @@ func TestMoments(t *testing.T) {
 		{"exponential", s.Exponential, 1, 1},
 		{"normal", s.Normal, 0, 1},
 		{"lognormal", func() float64 { return s.Lognormal(0.5) }, 1, math.Sqrt(math.Expm1(0.25))},
+		{"ziggurat exponential", func() float64 { return tables.Exponential(&s) }, 1, 1},
+		{"ziggurat normal", func() float64 { return tables.Normal(&s) }, 0, 1},
+		{"ziggurat lognormal", func() float64 { return tables.Lognormal(&s, 0.5) }, 1, math.Sqrt(math.Expm1(0.25))},
 		{"weibull", func() float64 { return s.Weibull(shape) }, k, math.Sqrt(random.Gamma1p(2/shape) - k*k)},
 	}
 	for _, tt := range tests {
@@ -98,11 +102,11 @@ func TestMoments(t *testing.T) {
 // be the same on every GOARCH.
 func TestSameBytesEverywhere(t *testing.T) {
 	h := fnv.New64a()
-	s := random.New(42, "portable")
+	s, tables := random.New(42, "portable"), random.NewTables()
 	for range 10_000 {
-		fmt.Fprintf(h, "%x %x %x %x\n", s.Uint64(), math.Float64bits(s.Lognormal(1.3)), math.Float64bits(s.Weibull(0.42)), math.Float64bits(random.Cos(s.Float64())))
+		fmt.Fprintf(h, "%x %x %x %x %x %x\n", s.Uint64(), math.Float64bits(tables.Exponential(&s)), math.Float64bits(tables.Lognormal(&s, 0.7)), math.Float64bits(s.Lognormal(1.3)), math.Float64bits(s.Weibull(0.42)), math.Float64bits(random.Cos(s.Float64())))
 	}
-	const want = "66b2d324d750f997"
+	const want = "057d84c73f8ae6e7"
 	if got := fmt.Sprintf("%016x", h.Sum64()); got != want {
 		t.Fatalf("hash of 10,000 draws is %s, want %s: results are no longer comparable with earlier ones", got, want)
 	}
@@ -123,6 +127,50 @@ func TestStreamsAreIndependentOfEachOther(t *testing.T) {
 		if v := s.Below(7); v >= 7 {
 			t.Fatalf("Below(7) = %d", v)
 		}
+	}
+}
+
+// Kolmogorov's distance to the exact distribution, whose 0.1 % point is 1.95/√n.
+func TestZigguratsFollowTheirDistributions(t *testing.T) {
+	const n = 200_000
+	s, tables := random.New(3, "ks"), random.NewTables()
+	tests := []struct {
+		name string
+		draw func(*random.Stream) float64
+		cdf  func(float64) float64
+	}{
+		{"exponential", tables.Exponential, func(x float64) float64 { return -math.Expm1(-x) }},
+		{"normal", tables.Normal, distuv.UnitNormal.CDF},
+	}
+	for _, tt := range tests {
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = tt.draw(&s)
+		}
+		slices.Sort(x)
+		worst := 0.0
+		for i, v := range x {
+			worst = max(worst, math.Abs(tt.cdf(v)-(float64(i)+0.5)/n))
+		}
+		if worst > 1.95/math.Sqrt(n) {
+			t.Errorf("%s: distance %g to its distribution, want under %g", tt.name, worst, 1.95/math.Sqrt(n))
+		}
+	}
+}
+
+func BenchmarkZigguratExponential(b *testing.B) {
+	s, tables := random.New(1, "b"), random.NewTables()
+	b.ReportAllocs()
+	for b.Loop() {
+		tables.Exponential(&s)
+	}
+}
+
+func BenchmarkZigguratLognormal(b *testing.B) {
+	s, tables := random.New(1, "b"), random.NewTables()
+	b.ReportAllocs()
+	for b.Loop() {
+		tables.Lognormal(&s, 1.3)
 	}
 }
 
