@@ -1,0 +1,126 @@
+package grid
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wattle-project/wattle"
+)
+
+// record is what one source has said about one key.
+type record struct {
+	actual   []segment // the last seven days, ascending and disjoint
+	forecast []segment // of the newest forecast
+	// fetched is when the source last gave a good answer.
+	fetched time.Time
+}
+
+// actualSegments and forecastSegments are the only ways in which the two types
+// of series become table rows, each with its own quality.
+func actualSegments(a Actual, source uint16) []segment {
+	out := make([]segment, 0, len(a.Points))
+	for _, p := range a.Points {
+		q := wattle.Measured
+		if p.Estimated {
+			q = wattle.Estimated
+		}
+		out = append(out, newSegment(p, a.FetchedAt, q, source))
+	}
+	return out
+}
+
+func forecastSegments(f Forecast, source uint16) []segment {
+	out := make([]segment, 0, len(f.Points))
+	for _, p := range f.Points {
+		out = append(out, newSegment(p, f.FetchedAt, wattle.Forecast, source))
+	}
+	return out
+}
+
+func newSegment(p Point, fetched time.Time, q wattle.Quality, source uint16) segment {
+	return segment{p.From.UnixNano(), p.To.UnixNano(), fetched.UnixNano(), p.Intensity, q, source}
+}
+
+// overlay returns top with the parts of under that top leaves uncovered. Both
+// ascend and are disjoint, and so is the result.
+func overlay(top, under []segment) []segment {
+	out := make([]segment, 0, len(top)+len(under))
+	i := 0
+	for _, u := range under {
+		for u.from < u.to {
+			for i < len(top) && top[i].to <= u.from {
+				out = append(out, top[i])
+				i++
+			}
+			if i == len(top) || top[i].from >= u.to {
+				out = append(out, u)
+				break
+			}
+			if head := u; top[i].from > u.from { // the part before the next of top
+				head.to = top[i].from
+				out = append(out, head)
+			}
+			u.from = top[i].to
+		}
+	}
+	return append(out, top[i:]...)
+}
+
+// addActual merges newer values over older ones and forgets what is past the window.
+func (r *record) addActual(s []segment, now time.Time) {
+	r.actual = overlay(s, r.actual)
+	oldest := now.Add(-historyWindow).UnixNano()
+	r.actual = slices.DeleteFunc(r.actual, func(s segment) bool { return s.to <= oldest })
+}
+
+// newest is the end of the newest actual value, zero when there is none.
+func (r *record) newest() time.Time {
+	if len(r.actual) == 0 {
+		return time.Time{}
+	}
+	return instant(r.actual[len(r.actual)-1].to)
+}
+
+// newEntry resolves the chain for one key: live values of all sources in order
+// of preference, then forecasts, and what the rest of the chain needs.
+func newEntry(k Key, records []*record, names []string, hold []int64, figure Figure, now time.Time) *entry {
+	e := &entry{key: k, names: names, hold: hold, yearly: figure.Intensity, yearlyFor: figure.Source}
+	for _, h := range hold {
+		e.longest = max(e.longest, h)
+	}
+	for _, r := range records {
+		if r != nil {
+			e.segments = overlay(e.segments, r.actual)
+		}
+	}
+	e.means(now)
+	for _, r := range records {
+		if r != nil {
+			e.segments = overlay(e.segments, r.forecast)
+		}
+	}
+	return e
+}
+
+// means fills hours with the time-weighted mean per UTC hour of day over the
+// last seven days. It runs while segments holds actual values only.
+func (e *entry) means(now time.Time) {
+	var sums, spans [24]float64
+	oldest := now.Add(-historyWindow).UnixNano()
+	for _, s := range e.segments {
+		e.historic = max(e.historic, s.to)
+		for from := max(s.from, oldest); from < s.to; {
+			end := min(s.to, from-from%hourNanos+hourNanos)
+			hour := from / hourNanos % 24
+			sums[hour] += float64(float64(s.value) * float64(end-from))
+			spans[hour] += float64(end - from)
+			e.hours[hour].source = s.source
+			from = end
+		}
+	}
+	for h := range e.hours {
+		if spans[h] > 0 {
+			e.hours[h].value = wattle.GramsPerKWh(sums[h] / spans[h])
+		}
+	}
+}
