@@ -12,12 +12,13 @@ const (
 	ByMixed                  // some instances had no activity: the mean of the others stood in
 	BySlices                 // no activity is known, or all are idle: slices alone
 	ByProcess                // SM time of processes
+	Whole                    // the one owner of the board or instance
 	ByEqualPart              // n owners of one board, nothing else is known
 )
 
 // String returns the label value.
 func (b Basis) String() string {
-	names := []string{"engine", "sm", "mixed", "slices", "process", "equal"}
+	names := []string{"engine", "sm", "mixed", "slices", "process", "whole", "equal"}
 	if int(b) >= len(names) {
 		return "invalid"
 	}

@@ -17,7 +17,7 @@ type Use struct {
 // nothing tells them apart.
 func appendUses(dst []Use, b *Board, shares []float64, basis Basis) []Use {
 	if len(b.Instances) == 0 {
-		return appendPart(dst, b, Use{Board: b.UUID, Share: 1, Basis: basis})
+		return appendPart(dst, b, Use{Board: b.UUID, Share: 1, Basis: Whole})
 	}
 	for i, in := range b.Instances {
 		dst = appendPart(dst, b, Use{Board: b.UUID, Instance: in.Key, Share: shares[i], Basis: basis})

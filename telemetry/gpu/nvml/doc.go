@@ -10,6 +10,7 @@
 // Only C signatures and layouts published in nvml.h are used: energy counter,
 // power, limit, utilisation, MIG geometry, per-process utilisation and, where
 // the driver has it (Hopper and later), GPM for the activity of MIG instances.
-// Tests call a library compiled from NVIDIA's header; see the README of
-// plugins for what ran on real hardware.
+//
+// Tests call a scripted library that is compiled against NVIDIA's own nvml.h,
+// with and without cgo. The package has not been run on a machine with a GPU.
 package nvml
