@@ -154,13 +154,20 @@ type Counter struct {
 
 // NewCounter returns a Counter for the register that z describes.
 func NewCounter(z Zone, c CounterConfig) *Counter {
-	n := &Counter{cfg: c.withDefaults(), span: z.Range}
-	if z.Bound > 0 && !math.IsInf(float64(z.Bound), 0) {
-		n.bound = z.Bound
-	} else {
-		n.learned = new(spread)
-	}
+	n := &Counter{cfg: c.withDefaults()}
+	n.describe(z)
 	return n
+}
+
+// describe takes over the range and bound of z and keeps what was counted: a
+// zone that was unplugged may come back with another range.
+func (c *Counter) describe(z Zone) {
+	c.span, c.bound = z.Range, 0
+	if z.Bound > 0 && !math.IsInf(float64(z.Bound), 0) {
+		c.bound = z.Bound
+	} else if c.learned == nil {
+		c.learned = new(spread)
+	}
 }
 
 // Total returns the energy counted since the first reading.
@@ -276,7 +283,7 @@ func (c *Counter) move(now base, dt time.Duration) Step {
 	if event == Wrap {
 		c.stats.Wraps++
 	}
-	if c.learned != nil {
+	if c.bound == 0 {
 		c.learned.add(wattle.Watts(float64(delta) / 1e6 / dt.Seconds()))
 	}
 	return c.gain(now, event, wattle.Microjoules(delta))

@@ -58,8 +58,10 @@ func Cover(views []View) []View {
 	return c.views
 }
 
-func (v View) whole() bool  { return v.Zone.Component == wattle.Platform }
-func (v View) nested() bool { return v.Zone.Component == wattle.Core || v.Zone.Component == wattle.Uncore }
+func (v View) whole() bool { return v.Zone.Component == wattle.Platform }
+func (v View) nested() bool {
+	return v.Zone.Component == wattle.Core || v.Zone.Component == wattle.Uncore
+}
 func (v View) name() string { return v.Meter + "/" + v.Zone.Key }
 
 // cover is the state of one choice: which views are in, out or undecided.
@@ -88,6 +90,7 @@ func (c *cover) choose(class func(View) bool) {
 			cmp.Compare(priority(va.Meter), priority(vb.Meter)),
 			cmp.Compare(c.depth(va), c.depth(vb)),
 			cmp.Compare(va.Zone.Socket, vb.Zone.Socket),
+			cmp.Compare(va.Zone.Key, vb.Zone.Key),
 		)
 	})
 	for _, i := range turn {

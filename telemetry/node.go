@@ -242,6 +242,7 @@ func (n *Node) adopt(m *meterState, z Zone) *zoneState {
 	for _, s := range n.zones {
 		if s.meter == m && s.status.Zone.Key == z.Key {
 			s.status.Zone, s.status.Present = z, true
+			s.counter.describe(z)
 			return s
 		}
 	}
