@@ -34,11 +34,11 @@ func steps(d dimension) []step {
 	case share, change:
 		return []step{{0, 100, "%"}}
 	case seconds:
-		return []step{{1, 1, "s"}, {1e-3, 1e3, "ms"}, {0, 1e6, "µs"}}
+		return []step{{10, 1, "s"}, {1e-3, 1e3, "ms"}, {0, 1e6, "µs"}}
 	case joules:
 		return []step{{3.6e9, 1 / 3.6e9, "MWh"}, {3.6e6, 1 / 3.6e6, "kWh"}, {3.6e4, 1 / 3.6e3, "Wh"}, {1, 1, "J"}, {0, 1e3, "mJ"}}
 	case grams:
-		return []step{{1e6, 1e-6, "t"}, {1e3, 1e-3, "kg"}, {1, 1, "g"}, {1e-3, 1e3, "mg"}, {0, 1e6, "µg"}}
+		return []step{{1e7, 1e-6, "t"}, {1e4, 1e-3, "kg"}, {1, 1, "g"}, {1e-3, 1e3, "mg"}, {0, 1e6, "µg"}}
 	case dollars:
 		return []step{{0.1, 1, "USD"}, {1e-4, 1e3, "mUSD"}, {0, 1e6, "µUSD"}}
 	case perSec:

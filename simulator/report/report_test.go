@@ -39,3 +39,19 @@ func TestSketch(t *testing.T) {
 	}
 	t.Log("\n" + b.String())
 }
+
+func TestPages(t *testing.T) {
+	dir := os.Getenv("WATTLE_PAGES")
+	if dir == "" {
+		t.Skip("set WATTLE_PAGES to a folder to write sample pages into it")
+	}
+	for name, d := range map[string]*Document{"full": full(24), "minimal": minimal(24), "long": full(288)} {
+		var b bytes.Buffer
+		if err := HTML(&b, d); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".html"), b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

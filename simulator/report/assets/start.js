@@ -1,0 +1,4 @@
+chart("time", carbonOverTime);
+chart("front", latencyCarbon);
+chart("load", loadMap);
+chart("split", split);
