@@ -82,7 +82,7 @@ func Mix(z uint64) uint64 {
 }
 
 // Hash is 64-bit FNV-1a of a name (RFC 9923), finished by Mix.
-func Hash(name string) uint64 {
+func Hash[T string | []byte](name T) uint64 {
 	h := uint64(0xcbf29ce484222325)
 	for i := range len(name) {
 		h = (h ^ uint64(name[i])) * 0x100000001b3
