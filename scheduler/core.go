@@ -1,0 +1,137 @@
+package scheduler
+
+import (
+	"errors"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler/state"
+)
+
+// Stage is one step of filtering or measuring; see package stage for the
+// built-in ones.
+type Stage interface {
+	Name() string
+	Apply(b *state.Batch)
+}
+
+// Chooser replaces the choice by least G. It exists for baselines; limits and
+// capacity have been applied before it is asked.
+type Chooser interface {
+	Name() string
+	// Choose returns the index of one of the options, which are one per
+	// feasible target, sorted by target.
+	Choose(s *state.Snapshot, r *wattle.Request, options []Option) int
+}
+
+// Option is a feasible candidate as a Chooser sees it.
+type Option struct {
+	Target   int32
+	Sandbox  wattle.Sandbox
+	G        wattle.GramsCO2e
+	Estimate wattle.Estimate
+}
+
+// Keeper decides what becomes of instances between uses. It appends actions to
+// out and returns it.
+type Keeper interface {
+	Step(now time.Time, s *state.Snapshot, e wattle.Event, out []wattle.Action) []wattle.Action
+}
+
+// Config is everything a Core is made of.
+type Config struct {
+	// Stages filter and measure, in order. Required.
+	Stages []Stage
+	// Policy says what is wanted; nil minimises operational carbon.
+	Policy Policy
+	// Keeper owns keep-alive; nil keeps nothing.
+	Keeper Keeper
+	// Chooser replaces the ranking by least G; nil ranks.
+	Chooser Chooser
+	// Slot is the raster of start slots for deferrable requests; 0 disables
+	// deferral. MaxSlots bounds how many slots one request is measured for.
+	Slot     time.Duration
+	MaxSlots int
+	// Plans is the number of cached plans, rounded up to a power of two. A plan
+	// takes about 220 bytes per feasible candidate.
+	Plans int
+}
+
+// DefaultConfig has no stages yet: the driver injects them.
+func DefaultConfig() Config { return Config{MaxSlots: 48, Plans: 4096} }
+
+// Validate says what is missing.
+func (c Config) Validate() error {
+	switch {
+	case len(c.Stages) == 0:
+		return errors.New("scheduler: no stages configured, use stage.Default")
+	case c.Plans < 1:
+		return errors.New("scheduler: plans must be at least 1")
+	case c.Slot < 0 || c.MaxSlots < 1:
+		return errors.New("scheduler: slot must not be negative and max slots must be at least 1")
+	}
+	return nil
+}
+
+// Core decides. It is deterministic and not safe for concurrent use: give each
+// goroutine its own.
+type Core struct {
+	cfg     Config
+	plans   []plan
+	mask    uint64
+	scratch scratch
+	options []Option
+	from    []int // row of each option
+	actions []wattle.Action
+	built   uint64
+}
+
+// New returns a Core, or what is wrong with its configuration.
+func New(cfg Config) (*Core, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	n := 1
+	for n < cfg.Plans {
+		n *= 2
+	}
+	return &Core{cfg: cfg, plans: make([]plan, n), mask: uint64(n - 1)}, nil
+}
+
+// Built is the number of plans built so far: decisions that were not served
+// from the cache.
+func (c *Core) Built() uint64 { return c.built }
+
+// Place decides where and when r runs. It takes the first feasible candidate
+// in order of G; ties go to the smaller target, then the warmer sandbox. When
+// none is feasible the decision says why, and Wait names the target to queue
+// at if only capacity stands in the way.
+func (c *Core) Place(now time.Time, s *state.Snapshot, r *wattle.Request) wattle.Decision {
+	p := c.plan(now, s, r)
+	d := wattle.Decision{
+		Sequence: r.Sequence, Function: r.Function, Target: -1, Wait: -1, Reasons: p.reasons,
+		Considered: p.considered, Lifecycle: p.intent.Lifecycle, Policy: p.intent.Policy, Revision: s.Revision,
+	}
+	lim := p.bounds(s, r.Function)
+	if c.cfg.Chooser != nil {
+		c.choose(&d, p, &lim, now, s, r)
+		return d
+	}
+	for i := range p.rows {
+		w := &p.rows[i]
+		if !lim.admits(w) {
+			d.Reasons |= lim.why(w)
+			continue
+		}
+		if why := available(s, r.Function, w); why != 0 {
+			d.Reasons |= why
+			if d.Wait < 0 {
+				d.Wait = w.target
+			}
+			continue
+		}
+		take(&d, w, now)
+		break
+	}
+	return d
+}

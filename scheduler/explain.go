@@ -1,0 +1,54 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler/state"
+)
+
+// Explain decides r again, through the same code as Place, and returns the
+// whole table of candidates with what became of each. The table is the
+// caller's own.
+func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) wattle.Explanation {
+	d := c.Place(now, s, r)
+	p := c.plan(now, s, r)
+	var intent wattle.Intent
+	c.measure(now, s, r.Function, &p.params, &intent)
+	x := &c.scratch
+	e := wattle.Explanation{Decision: d, Now: now, Intent: intent, Columns: &x.columns, Rows: make([]wattle.ExplainedRow, len(x.refused))}
+	lim := p.bounds(s, r.Function)
+	for i := range x.refused {
+		w := x.row(i)
+		out := &e.Rows[i]
+		*out = wattle.ExplainedRow{
+			Attributes: &s.Fleet.Attributes()[w.target], Denials: x.verdicts.Denied[i], Refused: x.refused[i],
+			Score: w.score, CapacityPrice: x.price[i], G: wattle.GramsCO2e(w.g),
+		}
+		if !lim.admits(&w) {
+			out.Refused |= lim.why(&w)
+		}
+		why := available(s, r.Function, &w)
+		out.Available = why == 0
+		out.Refused |= why
+		out.Chosen = d.Placed && w.target == d.Target && w.sandbox == d.Sandbox && now.Add(w.delay).Equal(d.Start)
+	}
+	x.columns = wattle.Columns{} // handed to the caller
+	x.verdicts = wattle.Verdicts{}
+	return e
+}
+
+// Estimate measures one target for f without deciding, for drivers that start
+// instances ahead of demand.
+func (c *Core) Estimate(now time.Time, s *state.Snapshot, f *wattle.Function, target int32, box wattle.Sandbox) wattle.Estimate {
+	var intent wattle.Intent
+	c.measure(now, s, f, &f.Params, &intent)
+	cols := &c.scratch.columns
+	for i := range cols.Target {
+		fresh := cols.Sandbox[i] != wattle.Warm
+		if cols.Target[i] == target && fresh == (box != wattle.Warm) && cols.Delay[i] == 0 {
+			return estimate(cols, i)
+		}
+	}
+	return wattle.Estimate{}
+}

@@ -1,0 +1,240 @@
+package scheduler
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler/state"
+)
+
+// plan is everything about a request that does not depend on occupancy: the
+// candidates that may be taken, measured, priced and sorted by G. It serves
+// all requests of a function with equal parameters for one epoch.
+type plan struct {
+	fleet      *state.Fleet
+	function   *wattle.Function
+	params     wattle.Params
+	epoch      uint64
+	from       int64 // Unix ns of the first instant that the plan holds for
+	until      int64 // and of the last: no run then leaves its period
+	intent     wattle.Intent
+	rows       []row
+	home       []int32 // rows of the home cluster, unsorted limits apply to them
+	homeP95    [2]int64
+	reasons    wattle.Reasons
+	considered int32
+	relative   bool // intent has limits relative to other candidates
+}
+
+// row is one feasible candidate.
+type row struct {
+	g       float64
+	p95     int64
+	cost    float64
+	target  int32
+	sandbox wattle.Sandbox
+	delay   time.Duration
+	score   int64
+	est     wattle.Estimate
+}
+
+// scratch is the memory in which plans are built.
+type scratch struct {
+	columns  wattle.Columns
+	verdicts wattle.Verdicts
+	refused  []wattle.Reasons
+	batch    state.Batch
+	g        []float64
+	price    []wattle.GramsCO2e
+}
+
+// plan finds the cached plan of r or builds it.
+func (c *Core) plan(now time.Time, s *state.Snapshot, r *wattle.Request) *plan {
+	params := &r.Params
+	if *params == (wattle.Params{}) {
+		params = &r.Function.Params
+	}
+	p := &c.plans[slot(r.Function.Index, params)&c.mask]
+	at := now.UnixNano()
+	if p.function == r.Function && p.epoch == s.Epoch && p.fleet == s.Fleet && p.from <= at && at <= p.until && p.params == *params {
+		return p
+	}
+	c.built++
+	c.measure(now, s, r.Function, params, &p.intent)
+	p.fleet, p.function, p.params, p.epoch = s.Fleet, r.Function, *params, s.Epoch
+	p.compile(&c.scratch, now, s)
+	return p
+}
+
+func slot(index int32, p *wattle.Params) uint64 {
+	h := uint64(index)
+	if p.SLO|p.Deadline != 0 || p.Region != "" || p.Cap != 0 || p.Budget != 0 {
+		h ^= uint64(p.SLO)*0x9E3779B97F4A7C15 ^ uint64(p.Deadline)*0xBF58476D1CE4E5B9 ^ uint64(len(p.Region))<<40
+		h ^= h >> 29
+	}
+	return h
+}
+
+// measure fills the scratch with all candidates of f: columns, verdicts,
+// refusals and G.
+func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, params *wattle.Params, intent *wattle.Intent) {
+	x := &c.scratch
+	if c.cfg.Policy != nil {
+		*intent = c.cfg.Policy.Intent(f, params)
+	} else {
+		*intent = DefaultIntent()
+	}
+	x.enumerate(s.Fleet, f, c.slots(params, intent), c.cfg.Slot)
+	x.batch = state.Batch{
+		Now: now, State: s, Function: f, Params: params, Intent: intent,
+		Origin: origin(s.Fleet, f, params), Columns: &x.columns, Refused: x.refused,
+	}
+	for _, st := range c.cfg.Stages {
+		st.Apply(&x.batch)
+	}
+	x.verdicts.Reset(x.columns.Len())
+	if c.cfg.Policy != nil {
+		c.cfg.Policy.Judge(f, params, s.Fleet.Attributes(), &x.columns, &x.verdicts)
+	}
+	for i := range x.refused {
+		if len(x.verdicts.Denied[i]) > 0 {
+			x.refused[i] |= wattle.ReasonPolicy
+		}
+		x.refused[i] |= absolute(&x.columns, i, params, &intent.Limits)
+		x.price[i] = s.Price(x.columns.Target[i]).Times(f.Needs.CPU.VCPU() * (x.columns.Start[i] + x.columns.Exec[i]).Seconds())
+		x.g[i] = weigh(&x.columns, i, &intent.Objective, x.price[i], x.verdicts.Score[i])
+	}
+}
+
+// DefaultIntent minimises operational carbon without limits.
+func DefaultIntent() wattle.Intent {
+	return wattle.Intent{Objective: wattle.Objective{Carbon: 1}, Policy: "built-in"}
+}
+
+// slots is the number of start slots to consider, at least one.
+func (c *Core) slots(p *wattle.Params, in *wattle.Intent) int {
+	if c.cfg.Slot <= 0 || p.Deadline < c.cfg.Slot {
+		return 1
+	}
+	d := p.Deadline
+	if in.Lifecycle.DeferMax > 0 {
+		d = min(d, in.Lifecycle.DeferMax)
+	}
+	return 1 + min(int(d/c.cfg.Slot), c.cfg.MaxSlots)
+}
+
+// enumerate lists (target, sandbox) now and (target, cold) for later slots.
+func (x *scratch) enumerate(fleet *state.Fleet, f *wattle.Function, slots int, step time.Duration) {
+	n := len(fleet.Targets)
+	fresh := wattle.Cold
+	if f.Profile.Restore > 0 {
+		fresh = wattle.Snapshot
+	}
+	x.columns.Reset(n * (slots + 1))
+	x.refused = slices.Grow(x.refused[:0], x.columns.Len())[:x.columns.Len()]
+	clear(x.refused)
+	x.g = slices.Grow(x.g[:0], len(x.refused))[:len(x.refused)]
+	x.price = slices.Grow(x.price[:0], len(x.refused))[:len(x.refused)]
+	for t := range n {
+		x.columns.Target[t], x.columns.Sandbox[t] = int32(t), wattle.Warm
+		for k := range slots {
+			i := n*(k+1) + t
+			x.columns.Target[i], x.columns.Sandbox[i] = int32(t), fresh
+			x.columns.Delay[i] = time.Duration(k) * step
+		}
+	}
+}
+
+// origin is the region of the caller: stated, else that of the home cluster.
+func origin(fleet *state.Fleet, f *wattle.Function, p *wattle.Params) int {
+	if p.Region != "" {
+		return fleet.RegionIndex(p.Region)
+	}
+	if i := fleet.ClusterIndex(f.Home); i >= 0 {
+		return fleet.RegionIndex(fleet.Clusters[i].Region)
+	}
+	return -1
+}
+
+// weigh is G in grams of candidate i:
+// carbon + penalty + seconds·rate + dollars·rate + capacity price + score.
+func weigh(c *wattle.Columns, i int, o *wattle.Objective, price wattle.GramsCO2e, score int64) float64 {
+	g := (c.Carbon[i] + c.Penalty[i]).Times(o.Carbon)
+	if o.Embodied {
+		g += c.Embodied[i]
+	}
+	// Waiting for a start slot is not felt as latency: its limit is the deadline.
+	g += o.Seconds.For(c.Mean[i] - c.Delay[i])
+	g += o.Dollars.For(c.Cost[i])
+	return float64(g + price + wattle.GramsCO2e(float64(score)/1e6))
+}
+
+// absolute checks the limits that need no other candidate.
+func absolute(c *wattle.Columns, i int, p *wattle.Params, l *wattle.Limits) wattle.Reasons {
+	var why wattle.Reasons
+	if l.Mean > 0 && c.Mean[i]-c.Delay[i] > l.Mean || l.P95 > 0 && c.P95[i]-c.Delay[i] > l.P95 {
+		why |= wattle.ReasonLatency
+	}
+	if over(c.Cost[i], l.Cost) || over(c.Cost[i], p.Budget) {
+		why |= wattle.ReasonCost
+	}
+	if over(c.Carbon[i], l.Carbon) || over(c.Carbon[i], p.Cap) {
+		why |= wattle.ReasonCarbon
+	}
+	if l.StartWithin > 0 && c.Delay[i]+c.Start[i] > l.StartWithin {
+		why |= wattle.ReasonDeadline
+	}
+	return why
+}
+
+func over[T ~float64](v, limit T) bool { return limit > 0 && v > limit }
+
+// compile keeps the candidates that were not refused, sorted by G.
+func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot) {
+	c := &x.columns
+	p.rows, p.home, p.reasons = p.rows[:0], p.home[:0], 0
+	p.considered = int32(c.Len())
+	p.from, p.until = now.UnixNano(), math.MaxInt64
+	for i := range x.refused {
+		p.reasons |= x.refused[i]
+		if x.refused[i] == 0 {
+			p.rows = append(p.rows, x.row(i))
+		}
+		p.narrow(&s.Signals.Zones[s.Fleet.Targets[c.Target[i]].Cluster], now, c.Delay[i]+c.Start[i]+c.Exec[i])
+	}
+	slices.SortFunc(p.rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.g, b.g), cmp.Compare(a.delay, b.delay), cmp.Compare(a.target, b.target), cmp.Compare(a.sandbox, b.sandbox))
+	})
+	p.findHome(x, s)
+	l := &p.intent.Limits
+	p.relative = l.P95OverHome > 0 || l.CostOverCheapest > 0
+}
+
+// narrow shortens the time that the plan holds so that no run of length d that
+// begins within it leaves the period in which it was measured.
+func (p *plan) narrow(z *state.ZoneSignal, now time.Time, d time.Duration) {
+	if len(z.Ahead) == 0 {
+		return // the current value holds for good
+	}
+	last := z.Current.To.Add(-d).UnixNano()
+	p.until = min(p.until, max(last, now.UnixNano()))
+}
+
+func (x *scratch) row(i int) row {
+	c := &x.columns
+	return row{
+		g: x.g[i], p95: int64(c.P95[i]), cost: float64(c.Cost[i]), target: c.Target[i],
+		sandbox: c.Sandbox[i], delay: c.Delay[i], score: x.verdicts.Score[i], est: estimate(c, i),
+	}
+}
+
+func estimate(c *wattle.Columns, i int) wattle.Estimate {
+	return wattle.Estimate{
+		Network: c.Network[i], Start: c.Start[i], Exec: c.Exec[i], Mean: c.Mean[i], P95: c.P95[i],
+		StartEnergy: c.StartEnergy[i], ExecEnergy: c.ExecEnergy[i], NetEnergy: c.NetEnergy[i], Energy: c.Energy[i],
+		Carbon: c.Carbon[i], Embodied: c.Embodied[i], Cost: c.Cost[i],
+	}
+}

@@ -1,0 +1,81 @@
+package stage
+
+import (
+	"math"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler/state"
+)
+
+// Latency fills the network, start-up and execution times, their sum and its
+// 95th percentile.
+type Latency struct {
+	// Tail is the ratio of p95 to mean of a cold start.
+	Tail float64
+}
+
+// Name returns "latency".
+func (Latency) Name() string { return "latency" }
+
+// Apply fills Network, Start, Exec, Mean and P95.
+func (l Latency) Apply(b *state.Batch) {
+	c, p := b.Columns, &b.Function.Profile
+	spread := p.P95Ratio()
+	for i := range b.Refused {
+		t := b.Target(i)
+		c.Network[i] = Network(b.State.Fleet, b.Origin, t.Region, b.Function.In+b.Function.Out)
+		cold, exec := Times(b.Function, t)
+		c.Exec[i] = exec
+		switch c.Sandbox[i] {
+		case wattle.Cold:
+			c.Start[i] = cold
+		case wattle.Snapshot:
+			c.Start[i] = p.Restore
+		case wattle.Warm:
+		}
+		c.Mean[i] = c.Delay[i] + c.Network[i] + c.Start[i] + exec
+		// Whole microseconds, so that no processor's last bit of exp shows.
+		tail := float64(float64(exec)*spread) + float64(float64(c.Start[i])*l.Tail)
+		c.P95[i] = c.Delay[i] + c.Network[i] + time.Duration(math.Round(tail/1e3))*time.Microsecond
+	}
+}
+
+// Times returns the cold start-up and the execution time of f on t: metered
+// ones where the hardware was measured, else stages with initialisation divided
+// by the CPU share and the hardware's speed.
+func Times(f *wattle.Function, t *state.Target) (cold, exec time.Duration) {
+	p := &f.Profile
+	if m, ok := p.Measured[t.Attributes.Hardware]; ok {
+		return m.Cold, m.Exec
+	}
+	share := math.Min(f.Needs.CPU.VCPU(), 1)
+	initial := float64(p.Init) / float64(share*t.Speed)
+	exec = time.Duration(math.Round(float64(p.Exec) / t.Speed))
+	return p.Provision + p.Image + p.Runtime + time.Duration(math.Round(initial)), exec
+}
+
+// window is the TCP window that bounds single-stream transfers between
+// regions: throughput ≈ 3 MB per round trip (fit over 2,138 region pairs,
+// doitintl/intercloud-throughput, February 2022).
+const window = 3_000_000
+
+// local is the bandwidth within a region: 264 Mbit/s for inline payloads
+// (STeLLAR, IISWC'21, AWS).
+const local = 33_000_000
+
+// Network is the round trip from one region to another plus moving n bytes.
+// An unknown origin counts as the same region.
+func Network(f *state.Fleet, from, to int, n wattle.Bytes) time.Duration {
+	if from < 0 {
+		from = to
+	}
+	rtt := f.RTT[from][to]
+	if n <= 0 {
+		return rtt
+	}
+	if from == to {
+		return rtt + time.Duration(int64(n)*1000/local)*time.Millisecond
+	}
+	return rtt + time.Duration(math.Round(float64(rtt)*(float64(n)/window)))
+}

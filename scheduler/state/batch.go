@@ -1,0 +1,25 @@
+package state
+
+import (
+	"time"
+
+	"github.com/wattle-project/wattle"
+)
+
+// Batch is the candidates of one request against one snapshot, as the stages
+// of the core see it: filters set bits in Refused, measures fill Columns.
+type Batch struct {
+	Now      time.Time
+	State    *Snapshot
+	Function *wattle.Function
+	Params   *wattle.Params
+	Intent   *wattle.Intent
+	// Origin is the index in Fleet.Regions of the caller's region, or -1.
+	Origin  int
+	Columns *wattle.Columns
+	// Refused has one entry per candidate; 0 means feasible so far.
+	Refused []wattle.Reasons
+}
+
+// Target returns the target of candidate i.
+func (b *Batch) Target(i int) *Target { return &b.State.Fleet.Targets[b.Columns.Target[i]] }

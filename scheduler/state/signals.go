@@ -1,0 +1,72 @@
+package state
+
+import (
+	"time"
+
+	"github.com/wattle-project/wattle"
+)
+
+// ZoneSignal is what is known of one zone: the value that holds now and, period
+// by period, what is forecast after it.
+type ZoneSignal struct {
+	Current wattle.Signal
+	// Ahead holds forecasts for the periods after Current.To, each Period long.
+	Ahead  []wattle.GramsPerKWh
+	Period time.Duration
+}
+
+// Signals is an immutable table of intensities, indexed like Fleet.Clusters.
+type Signals struct {
+	Zones []ZoneSignal
+	// worst is the highest known intensity, which stands in for an unknown one.
+	worst wattle.GramsPerKWh
+}
+
+// NewSignals checks each zone's current value. A zone whose value cannot be
+// used is replaced by a prior: the worst known intensity or the world mean,
+// whichever is higher, so that ignorance never wins a placement.
+func NewSignals(zones []ZoneSignal, now time.Time) *Signals {
+	s := &Signals{Zones: zones, worst: wattle.UnknownIntensity}
+	for i := range zones {
+		if zones[i].Current.Validate() == nil && zones[i].Current.Quality != wattle.Prior {
+			s.worst = max(s.worst, zones[i].Current.Intensity)
+		}
+	}
+	for i := range zones {
+		z := &zones[i]
+		if z.Current.Validate() != nil || z.Current.Quality == wattle.Prior {
+			zone := z.Current.Zone
+			*z = ZoneSignal{Current: wattle.Signal{
+				Zone: zone, Intensity: s.worst, Quality: wattle.Prior, Provider: "prior",
+				Kind: z.Current.Kind, Scope: z.Current.Scope,
+				From: now, To: now.Add(time.Hour), FetchedAt: now,
+			}}
+		}
+	}
+	return s
+}
+
+// Mean is the intensity averaged over [from, from+d), step by step over the
+// current value and the forecast; past the forecast's end its last value holds.
+// For d = 0 it is the intensity at from.
+func (z *ZoneSignal) Mean(from time.Time, d time.Duration) wattle.GramsPerKWh {
+	head := z.Current.To.Sub(from)
+	if d <= head || len(z.Ahead) == 0 || z.Period <= 0 {
+		return z.Current.Intensity
+	}
+	head = max(head, 0)
+	sum := float64(z.Current.Intensity) * float64(head)
+	at, left := from.Sub(z.Current.To)+head, d-head
+	if d == 0 {
+		return z.Ahead[min(int(at/z.Period), len(z.Ahead)-1)]
+	}
+	for i := int(at / z.Period); left > 0; i++ {
+		step := min(left, time.Duration(i+1)*z.Period-at)
+		if i >= len(z.Ahead)-1 {
+			i, step = len(z.Ahead)-1, left
+		}
+		sum += float64(float64(z.Ahead[i]) * float64(step))
+		at, left = at+step, left-step
+	}
+	return wattle.GramsPerKWh(sum / float64(d))
+}

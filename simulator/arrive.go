@@ -1,0 +1,247 @@
+package simulator
+
+import (
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler/state"
+)
+
+// arrive places one invocation that arrived at `at`, now or after waiting.
+// from is the queue it waited in, or -1. It reports whether it was placed.
+func (r *run) arrive(fn int32, scale float32, at int64, seq uint64, from int32) bool {
+	r.request = wattle.Request{Sequence: seq, Function: r.fns[fn], Scale: float64(scale)}
+	if waited := r.now - at; waited > 0 && r.request.Function.Params.Deadline > 0 {
+		r.request.Params = r.request.Function.Params
+		r.request.Params.Deadline = max(0, r.request.Params.Deadline-time.Duration(waited))
+	}
+	now, view := r.time(r.now), r.store.View()
+	if len(r.explain) > 0 && r.explain[seq] {
+		e := r.core.Explain(now, view, &r.request)
+		r.tally.explained = append(r.tally.explained, e)
+	}
+	d := r.core.Place(now, view, &r.request)
+	r.tally.decisions++
+	if !d.Placed {
+		if from < 0 {
+			r.wait(&d, fn, scale, at, seq)
+		}
+		return false
+	}
+	if d.Start.After(now) {
+		r.tally.deferred++
+		r.control.postpone(d.Start.UnixNano()-r.base, waiting{fn, scale, at, seq})
+		return true
+	}
+	r.start(&d, fn, scale, at)
+	return true
+}
+
+// start runs a placed invocation and books what it takes.
+func (r *run) start(d *wattle.Decision, fn int32, scale float32, at int64) {
+	f := d.Function
+	id, err := r.store.Assume(d, r.cfg.Pick, r.time(r.now), time.Time{})
+	if err != nil {
+		panic("simulator: the core placed an invocation where there is no room: " + err.Error())
+	}
+	slot := state.Slot(id)
+	in := r.store.Instance(id)
+	r.mind(slot)
+	s := &r.sides[slot]
+	s.keep = d.Lifecycle
+	ready := r.now
+	switch {
+	case d.Sandbox != wattle.Warm:
+		ready += int64(d.Estimate.Start)
+		*s = side{ready: ready, keep: d.Lifecycle}
+		r.relieve(d.Target, f)
+	case in.Rested != 0:
+		r.bookIdle(in, in.Rested-r.base, r.now)
+	default:
+		ready = max(ready, s.ready) // joins an instance that may still be starting
+	}
+	exec := int64(float64(d.Estimate.Exec) * float64(scale))
+	end := ready + exec
+	r.wheel.push(event{at: end, kind: finished, id: uint64(r.hold(id))})
+	r.account(d, fn, scale, at, ready, end)
+}
+
+// account books one invocation: dynamic energy, money, latency, the hash.
+func (r *run) account(d *wattle.Decision, fn int32, scale float32, at, ready, end int64) {
+	l, t, e, f := r.ledger, d.Target, &d.Estimate, d.Function
+	c := l.at(t, r.now)
+	c.invocations++
+	if d.Sandbox != wattle.Warm {
+		c.cold++
+		l.spend(t, starting, e.StartEnergy.Micro(), r.now, ready)
+	}
+	l.spend(t, running, e.ExecEnergy.Times(float64(scale)).Micro(), ready, end)
+	target := &r.cfg.Fleet.Targets[t]
+	billed := time.Duration(end - ready)
+	if target.Price.BillInit {
+		billed = time.Duration(end - r.now)
+	}
+	l.bills[t].charge(&f.Needs, uint64(target.Price.Billed(billed)/time.Microsecond))
+	if f.In+f.Out > 0 {
+		r.move(c, f, t, target.Region)
+	}
+	latency := time.Duration(end-at) + e.Network
+	r.tally.latency.Add(latency)
+	slo := f.Params.SLO
+	if slo > 0 && latency > slo {
+		r.tally.misses++
+	}
+	cluster := int32(target.Cluster)
+	if r.last[fn] != cluster {
+		if r.last[fn] >= 0 {
+			r.tally.moves++
+		}
+		r.last[fn] = cluster
+	}
+	r.tally.mix(uint64(r.now)<<16 ^ uint64(fn)<<40 ^ uint64(t)<<4 ^ uint64(d.Sandbox))
+}
+
+// move books the energy and money of moving an invocation's data.
+func (r *run) move(c *cell, f *wattle.Function, target int32, region int) {
+	c.network += r.cfg.Network.For(f.In + f.Out).Micro()
+	if i := r.cfg.Fleet.ClusterIndex(f.Home); i >= 0 && r.cfg.Fleet.Clusters[i].Region != r.cfg.Fleet.Regions[region] {
+		r.ledger.bills[target].egress += int64(f.Out)
+	}
+}
+
+// relieve evicts idle instances until target's pool holds what is reserved.
+func (r *run) relieve(target int32, f *wattle.Function) {
+	load := r.store.View().Load
+	for load.Over(r.cfg.Fleet, target) {
+		actions := r.core.Step(r.time(r.now), r.store.View(), wattle.Event{Kind: wattle.Pressure, Function: f, Target: target, Need: f.Needs})
+		done := false
+		for i := range actions {
+			done = actions[i].Kind == wattle.Evict && r.evict(actions[i].Instance) || done
+		}
+		if !done && !r.evict(r.store.LongestIdle(target)) {
+			panic("simulator: a pool is over its capacity and nothing on it is idle")
+		}
+		r.tally.evictions++
+	}
+}
+
+// evict ends an idle instance and books its keep-alive.
+func (r *run) evict(id wattle.InstanceID) bool {
+	in := r.store.Instance(id)
+	if in == nil || in.Status != state.Idle {
+		return false
+	}
+	r.bookIdle(in, in.Since-r.base, r.now)
+	return r.store.Evict(id)
+}
+
+// bookIdle books the reservation of an idle instance over [from, to).
+func (r *run) bookIdle(in *state.Instance, from, to int64) {
+	r.ledger.reserve(in.Target, keeping, &in.Function.Needs, from, to)
+}
+
+// bookBusy books the reservation of a busy spell that began at in.Since: its
+// start-up, then its work.
+func (r *run) bookBusy(in *state.Instance, slot int32, to int64) {
+	from := in.Since - r.base
+	ready := min(max(r.sides[slot].ready, from), to)
+	r.ledger.reserve(in.Target, starting, &in.Function.Needs, from, ready)
+	r.ledger.reserve(in.Target, running, &in.Function.Needs, ready, to)
+}
+
+// finish ends a running request.
+func (r *run) finish(n int32) {
+	id := r.pending[n].id
+	r.freed = append(r.freed, n)
+	in := r.store.Instance(id)
+	f, target, slot := in.Function, in.Target, state.Slot(id)
+	if in.Running == 1 {
+		r.bookBusy(in, slot, r.now)
+	}
+	now := r.base + r.now
+	if r.store.Finish(id, now) {
+		r.obey(r.core.Step(r.time(r.now), r.store.View(), wattle.Event{
+			Kind: wattle.Finished, Function: f, Target: target, Instance: id, Lifecycle: r.sides[slot].keep,
+		}))
+	}
+	if r.queues.waiting > 0 {
+		r.drain(f.Index, target)
+	}
+}
+
+// obey carries out what the core asks for.
+func (r *run) obey(actions []wattle.Action) {
+	for i := range actions {
+		a := &actions[i]
+		at := a.At.UnixNano() - r.base
+		switch a.Kind {
+		case wattle.Keep:
+			r.store.Keep(a.Instance, a.At.UnixNano())
+			r.arm(a.Instance, at)
+		case wattle.Evict:
+			r.evict(a.Instance)
+		case wattle.Prewarm:
+			r.control.schedule(max(at, r.now), task{action: *a})
+		case wattle.WakeAt:
+			r.control.push(event{at: at, kind: epoch, id: wakeEpoch})
+		case wattle.Defer:
+		}
+	}
+}
+
+// arm makes sure that an expiry event fires at or before until. An instance
+// that is used meanwhile keeps its event, which is then pushed on when it fires.
+func (r *run) arm(id wattle.InstanceID, until int64) {
+	slot := state.Slot(id)
+	r.mind(slot)
+	s := &r.sides[slot]
+	if s.armed != 0 && s.armed <= until {
+		return
+	}
+	s.armed = until
+	r.wheel.push(event{at: until, kind: expiry, id: uint64(id)})
+}
+
+// expire ends an instance whose keep-alive is over, or re-arms it.
+func (r *run) expire(id wattle.InstanceID) {
+	in := r.store.Instance(id)
+	if in == nil {
+		return
+	}
+	s := &r.sides[state.Slot(id)]
+	if s.armed != r.now {
+		return // an earlier event replaced this one
+	}
+	s.armed = 0
+	if in.Status != state.Idle {
+		return // finishing will arm it again
+	}
+	if until := in.Until - r.base; until > r.now {
+		r.arm(id, until)
+		return
+	}
+	f, target := in.Function, in.Target
+	r.obey(r.core.Step(r.time(r.now), r.store.View(), wattle.Event{Kind: wattle.Expired, Function: f, Target: target, Instance: id}))
+	if r.evict(id) && r.queues.waiting > 0 {
+		r.drain(f.Index, target)
+	}
+}
+
+// mind makes room for what is known beside a slot.
+func (r *run) mind(slot int32) {
+	for int(slot) >= len(r.sides) {
+		r.sides = append(r.sides, side{})
+	}
+}
+
+// hold numbers a running request.
+func (r *run) hold(id wattle.InstanceID) int32 {
+	if n := len(r.freed); n > 0 {
+		i := r.freed[n-1]
+		r.freed = r.freed[:n-1]
+		r.pending[i] = request{id}
+		return i
+	}
+	r.pending = append(r.pending, request{id})
+	return int32(len(r.pending) - 1)
+}

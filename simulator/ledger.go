@@ -1,0 +1,151 @@
+package simulator
+
+import (
+	"math/bits"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler/state"
+)
+
+// part is what a reservation is held for.
+type part uint8
+
+const (
+	starting part = iota
+	running
+	keeping
+	parts
+)
+
+// hold is reserved capacity integrated over time.
+type hold struct {
+	cpu    uint64 // mCPU·µs
+	memory uint64 // MiB·µs
+	slices uint64 // slice·µs
+}
+
+// cell is the account of one target in one slot. Everything is an integer, so
+// sums close exactly and do not depend on the order of events.
+type cell struct {
+	invocations, cold int64
+	startup, exec     wattle.Microjoules // dynamic
+	network           wattle.Microjoules
+	holds             [parts]hold
+}
+
+// bill is what one target is paid for, over the whole run.
+type bill struct {
+	requests int64
+	egress   int64  // bytes
+	cpu      uint64 // mCPU·µs billed
+	memory   uint64 // MiB·µs billed
+	slices   uint64
+}
+
+// ledger accounts for a run. Times are ns since its start.
+type ledger struct {
+	slot    int64 // ns
+	slots   int
+	horizon int64
+	cells   []cell // target-major: [target][slot]
+	bills   []bill
+	// beyond is the dynamic energy of what ran past the horizon.
+	beyond wattle.Microjoules
+}
+
+func newLedger(targets int, slot, horizon int64) *ledger {
+	n := int((horizon + slot - 1) / slot)
+	return &ledger{slot: slot, slots: n, horizon: horizon, cells: make([]cell, targets*n), bills: make([]bill, targets)}
+}
+
+// at is the cell of target at time t, or that of the last slot past the end.
+func (l *ledger) at(target int32, t int64) *cell {
+	k := int(t / l.slot)
+	if k >= l.slots {
+		k = l.slots - 1
+	}
+	return &l.cells[int(target)*l.slots+k]
+}
+
+// reserve books the reservation of r on target over [from, to). Instants are
+// cut to whole microseconds, so adjoining spans add up without a remainder.
+func (l *ledger) reserve(target int32, p part, r *wattle.Resources, from, to int64) {
+	to = min(to, l.horizon)
+	if from >= to {
+		return
+	}
+	first, last := from/l.slot, (to-1)/l.slot
+	for k := first; k <= last; k++ {
+		a, b := max(from, k*l.slot), min(to, (k+1)*l.slot)
+		us := uint64(b/1000 - a/1000)
+		h := &l.cells[int(target)*l.slots+int(k)].holds[p]
+		h.cpu += us * uint64(r.CPU)
+		h.memory += us * uint64(mebibytes(r.Memory))
+		h.slices += us * uint64(r.Slices)
+	}
+}
+
+func mebibytes(b wattle.Bytes) int64 { return int64((b + wattle.MiB - 1) / wattle.MiB) }
+
+// spend books the dynamic energy e of what runs over [from, to), spread evenly.
+func (l *ledger) spend(target int32, p part, e wattle.Microjoules, from, to int64) {
+	if from < to && from/l.slot == (to-1)/l.slot && to <= l.horizon {
+		l.cells[int(target)*l.slots+int(from/l.slot)].add(p, e)
+		return
+	}
+	l.spread(target, p, e, from, to)
+}
+
+func (l *ledger) spread(target int32, p part, e wattle.Microjoules, from, to int64) {
+	if from >= l.horizon {
+		l.beyond += e
+		return
+	}
+	if to <= from {
+		l.at(target, from).add(p, e)
+		return
+	}
+	var booked wattle.Microjoules
+	for k := from / l.slot; k <= (to-1)/l.slot; k++ {
+		if k >= int64(l.slots) {
+			break
+		}
+		end := min(to, (k+1)*l.slot, l.horizon)
+		upto := wattle.Microjoules(muldiv(uint64(e), uint64(end-from), uint64(to-from)))
+		l.cells[int(target)*l.slots+int(k)].add(p, upto-booked)
+		booked = upto
+	}
+	l.beyond += e - booked
+}
+
+func (c *cell) add(p part, e wattle.Microjoules) {
+	if p == starting {
+		c.startup += e
+	} else {
+		c.exec += e
+	}
+}
+
+// charge books what the platform bills for holding r for us microseconds.
+func (b *bill) charge(r *wattle.Resources, us uint64) {
+	b.requests++
+	b.cpu += us * uint64(r.CPU)
+	b.memory += us * uint64(mebibytes(r.Memory))
+	b.slices += us * uint64(r.Slices)
+}
+
+// cost is the money of a target's bill.
+func (b *bill) cost(p *state.Price) wattle.USD {
+	const us = 1e-6
+	return p.PerRequest.Times(float64(b.requests)) + p.EgressPerGB.Times(float64(b.egress)/1e9) +
+		p.PerCPUSecond.Times(float64(b.cpu)*us/1000) + p.PerGBSecond.Times(float64(b.memory)*us/1024) +
+		p.PerSlice.Times(float64(b.slices)*us)
+}
+
+// muldiv is a·b/c rounded down with a 128-bit product; c > 0 and the result
+// must fit.
+func muldiv(a, b, c uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	q, _ := bits.Div64(hi, lo, c)
+	return q
+}

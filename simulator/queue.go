@@ -1,0 +1,103 @@
+package simulator
+
+import (
+	"github.com/wattle-project/wattle"
+)
+
+// waiting is a request that has not been placed yet.
+type waiting struct {
+	fn    int32
+	scale float32
+	at    int64
+	seq   uint64
+}
+
+// fifo is a queue in a ring that grows.
+type fifo struct {
+	ring []waiting
+	head int
+	n    int
+}
+
+func (q *fifo) push(w waiting) {
+	if q.n == len(q.ring) {
+		grown := make([]waiting, max(16, 2*len(q.ring)))
+		for i := range q.n {
+			grown[i] = q.ring[(q.head+i)%len(q.ring)]
+		}
+		q.ring, q.head = grown, 0
+	}
+	q.ring[(q.head+q.n)%len(q.ring)] = w
+	q.n++
+}
+
+func (q *fifo) peek() *waiting { return &q.ring[q.head] }
+
+func (q *fifo) pop() {
+	q.head = (q.head + 1) % len(q.ring)
+	q.n--
+}
+
+// queues holds requests that wait, first come first served: for a target when
+// its capacity is short, for a function when its own concurrency is.
+type queues struct {
+	targets   []fifo
+	functions map[int32]*fifo
+	waiting   int
+}
+
+func newQueues(targets int) queues {
+	return queues{targets: make([]fifo, targets), functions: make(map[int32]*fifo)}
+}
+
+// wait queues a request that could not be placed, or rejects it.
+func (r *run) wait(d *wattle.Decision, fn int32, scale float32, at int64, seq uint64) {
+	if d.Wait < 0 || r.cfg.Queue == 0 {
+		r.reject(d)
+		return
+	}
+	q := &r.queues.targets[d.Wait]
+	if d.Reasons.Has(wattle.ReasonConcurrency) {
+		q = r.queues.functions[fn]
+		if q == nil {
+			q = &fifo{}
+			r.queues.functions[fn] = q
+		}
+	}
+	if r.cfg.Queue > 0 && q.n >= r.cfg.Queue {
+		r.reject(d)
+		return
+	}
+	q.push(waiting{fn, scale, at, seq})
+	r.queues.waiting++
+	r.tally.queued++
+}
+
+func (r *run) reject(d *wattle.Decision) {
+	r.tally.rejected++
+	for i := range r.tally.reasons {
+		if d.Reasons&(1<<i) != 0 {
+			r.tally.reasons[i]++
+		}
+	}
+}
+
+// drain serves who waits for fn or for target, in order of arrival, until
+// somebody cannot be placed.
+func (r *run) drain(fn, target int32) {
+	if q := r.queues.functions[fn]; q != nil {
+		r.serve(q)
+	}
+	r.serve(&r.queues.targets[target])
+}
+
+func (r *run) serve(q *fifo) {
+	for q.n > 0 {
+		w := *q.peek()
+		if !r.arrive(w.fn, w.scale, w.at, w.seq, 0) {
+			return
+		}
+		q.pop()
+		r.queues.waiting--
+	}
+}
