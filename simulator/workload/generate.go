@@ -90,9 +90,6 @@ func (g *generator) Emit(dst []trace.Arrival, f int32, _, to int64) ([]trace.Arr
 // tiny stands for a Scale of 0, which has another meaning.
 const tiny = 1e-9
 
-// latest keeps times inside int64: 146 years.
-const latest = 1 << 62
-
 // advance moves s to the next arrival.
 func (g *generator) advance(s *state, p *parameters) int64 {
 	t := g.workload.tables
@@ -112,8 +109,7 @@ func (g *generator) advance(s *state, p *parameters) int64 {
 	case Weibull:
 		s.at += float64(p.gap * s.stream.Weibull(p.a))
 	}
-	if !(s.at < latest) {
-		s.at = latest
+	if !(s.at < float64(g.workload.config.Length)) {
 		return trace.Never
 	}
 	return int64(s.at)
@@ -122,7 +118,7 @@ func (g *generator) advance(s *state, p *parameters) int64 {
 // modulated draws competing exponentials: the next arrival against the next
 // change of state.
 func (g *generator) modulated(s *state, p *parameters) {
-	for s.at < latest {
+	for s.at < float64(g.workload.config.Length) {
 		gap := p.gap
 		if s.burst {
 			gap = p.a
@@ -150,14 +146,14 @@ func (g *generator) sojourn(s *state, p *parameters) float64 {
 func (g *generator) diurnal(s *state, p *parameters) {
 	const hour = float64(time.Hour)
 	want := float64(p.gap * g.workload.tables.Exponential(&s.stream)) // in ns at the mean rate
-	start := float64(g.workload.config.Start)
-	for s.at < latest {
+	start, length := float64(g.workload.config.Start), float64(g.workload.config.Length)
+	for s.at < length {
 		h := math.Floor((s.at + start) / hour)
 		weight := p.hours[int64(h)%24]
 		end := float64((h+1)*hour) - start
 		if have := float64(weight * (end - s.at)); have < want {
 			want -= have
-			s.at = max(end, math.Nextafter(s.at, latest))
+			s.at = max(end, math.Nextafter(s.at, math.MaxFloat64))
 			continue
 		}
 		s.at += want / weight
