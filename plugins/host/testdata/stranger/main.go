@@ -1,0 +1,32 @@
+// Command stranger breaks the handshake in the way that its argument names.
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	plugin "github.com/hashicorp/go-plugin"
+
+	"github.com/wattle-project/wattle/plugins/proto"
+	"github.com/wattle-project/wattle/plugins/sdk"
+)
+
+func main() {
+	hand := proto.Handshake()
+	switch os.Args[1] {
+	case "version":
+		hand.ProtocolVersion = 99
+	case "cookie":
+		hand.MagicCookieKey = "SOME_OTHER_PROGRAM"
+	case "silent":
+		time.Sleep(time.Hour)
+	case "babble":
+		fmt.Println("hello, I am no plugin")
+		return
+	}
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig: hand, GRPCServer: plugin.DefaultGRPCServer,
+		Plugins: plugin.PluginSet{proto.MeterPlugin: &sdk.Plugin{}},
+	})
+}
