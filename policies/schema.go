@@ -42,7 +42,7 @@ type property struct {
 	Description string               `json:"description,omitempty"`
 	Type        any                  `json:"type,omitempty"`
 	Unit        string               `json:"unit,omitempty"`
-	Enum        []any             `json:"enum,omitempty"`
+	Enum        []any                `json:"enum,omitempty"`
 	Minimum     *int64               `json:"minimum,omitempty"`
 	Maximum     *int64               `json:"maximum,omitempty"`
 	Items       *property            `json:"items,omitempty"`
