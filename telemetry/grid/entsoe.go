@@ -90,8 +90,11 @@ func (p *entsoe) mix(zone wattle.ZoneID, body []byte) (*generationMix, error) {
 	for _, d := range docs {
 		if err := m.add(d, p.areas[zone]); err != nil {
 			outcome := Malformed
-			if errors.Is(err, errOtherArea) {
+			switch {
+			case errors.Is(err, errOtherArea):
 				outcome = WrongZone
+			case errors.Is(err, errNoData):
+				outcome = Invalid
 			}
 			return nil, p.fail(zone, outcome, err)
 		}

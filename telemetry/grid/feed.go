@@ -171,7 +171,7 @@ func (f *Feed) fetchForecast(ctx context.Context, s *source, zone wattle.ZoneID)
 		err = verify(key, fc.Key, s.name)
 	}
 	if err == nil {
-		f.update(key, s, func(r *record) { r.forecast = forecastSegments(fc, s.index); r.fetched = now })
+		f.update(key, s, func(r *record) { r.forecast = clip(forecastSegments(fc, s.index), now); r.fetched = now })
 	}
 	outcome := outcomeOf(err)
 	if err == nil && !fresh(fc.Points, now, s.desc.Period) {

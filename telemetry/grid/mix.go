@@ -15,7 +15,10 @@ import (
 	"github.com/wattle-project/wattle"
 )
 
-var errOtherArea = errors.New("answer is for another area")
+var (
+	errOtherArea = errors.New("answer is for another area")
+	errNoData    = errors.New("acknowledged without data")
+)
 
 // maxSlots bounds the values of one period: a leap year of quarter hours, the
 // longest that the service gives.
@@ -45,7 +48,10 @@ func (m *generationMix) add(doc []byte, area string) error {
 		return fmt.Errorf("decoding %d bytes of XML: %w", len(doc), err)
 	}
 	if d.XMLName.Local == "Acknowledgement_MarketDocument" {
-		return fmt.Errorf("no data: %w", errors.Join(acknowledgement(doc)))
+		if reason := acknowledgement(doc); reason != nil {
+			return fmt.Errorf("%w: %w", errNoData, reason)
+		}
+		return errNoData
 	}
 	if d.XMLName.Local != "GL_MarketDocument" {
 		return fmt.Errorf("root element %.40q, want GL_MarketDocument", d.XMLName.Local)

@@ -134,6 +134,8 @@ func (s *source) hold(now time.Time, err error, failures int) {
 		d = s.backoff(failures)
 	}
 	if d > 0 {
+		// Never sooner than asked, and not all agents at the same instant.
+		d += time.Duration(float64(d) * s.cfg.Jitter * s.random.Float64())
 		s.held = laterOf(s.held, now.Add(d))
 	}
 }

@@ -23,6 +23,8 @@ type segment struct {
 type entry struct {
 	key       Key
 	segments  []segment // ascending, disjoint
+	start     int64     // of the first segment
+	slots     []int32   // see index
 	names     []string  // of sources
 	hold      []int64   // per source, ns: how long its last good value serves
 	longest   int64     // the longest of hold
@@ -75,18 +77,44 @@ func (t *Table) At(key Key, at time.Time) wattle.Signal {
 	return e.fallback(now, next)
 }
 
-// after returns the index of the first segment that starts after now.
+// after returns the index of the first segment that starts after now: by the
+// slot first, then forward within it.
 func (e *entry) after(now int64) int {
-	lo, hi := 0, len(e.segments)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if e.segments[mid].from <= now {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
+	n := len(e.segments)
+	if n == 0 || now < e.start {
+		return 0
 	}
-	return lo
+	slot := (now - e.start) / slotNanos
+	if slot >= int64(len(e.slots)) {
+		return n
+	}
+	i := int(e.slots[slot])
+	for i < n && e.segments[i].from <= now {
+		i++
+	}
+	return i
+}
+
+// slotNanos is the length of a slot: the shortest usual period, so that after
+// steps over one segment at most where periods are regular.
+const slotNanos = int64(5 * time.Minute)
+
+// index fills what after reads. slots[k] is the number of segments that start
+// at or before k slots after the first. Segments span two windows at most.
+func (e *entry) index() {
+	n := len(e.segments)
+	if n == 0 {
+		return
+	}
+	e.start = e.segments[0].from
+	e.slots = make([]int32, (e.segments[n-1].from-e.start)/slotNanos+1)
+	i := 0
+	for k := range e.slots {
+		for i < n && e.segments[i].from <= e.start+int64(k)*slotNanos {
+			i++
+		}
+		e.slots[k] = int32(i)
+	}
 }
 
 // lastGood walks back over forecasts, which are no good values, to an actual

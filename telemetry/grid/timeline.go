@@ -68,9 +68,16 @@ func overlay(top, under []segment) []segment {
 
 // addActual merges newer values over older ones and forgets what is past the window.
 func (r *record) addActual(s []segment, now time.Time) {
-	r.actual = overlay(s, r.actual)
-	oldest := now.Add(-historyWindow).UnixNano()
-	r.actual = slices.DeleteFunc(r.actual, func(s segment) bool { return s.to <= oldest })
+	r.actual = clip(overlay(s, r.actual), now)
+}
+
+// clip cuts segments to the window around now that a table covers.
+func clip(s []segment, now time.Time) []segment {
+	oldest, latest := now.Add(-historyWindow).UnixNano(), now.Add(historyWindow).UnixNano()
+	for i := range s {
+		s[i].from, s[i].to = max(s[i].from, oldest), min(s[i].to, latest)
+	}
+	return slices.DeleteFunc(s, func(s segment) bool { return s.from >= s.to })
 }
 
 // newest is the end of the newest actual value, zero when there is none.
@@ -99,6 +106,7 @@ func newEntry(k Key, records []*record, names []string, hold []int64, figure Fig
 			e.segments = overlay(e.segments, r.forecast)
 		}
 	}
+	e.index()
 	return e
 }
 
