@@ -1,0 +1,456 @@
+package attribution
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"pgregory.net/rapid"
+)
+
+func at(s float64) time.Time {
+	return time.Unix(1_700_000_000, 0).Add(time.Duration(s * float64(time.Second)))
+}
+
+func sample(c wattle.Component, dev string, from, to float64, j wattle.Joules) wattle.Sample {
+	return wattle.Sample{Component: c, Device: wattle.DeviceID(dev), From: at(from), To: at(to), Energy: j.Micro()}
+}
+
+// owners resolves by key.
+func owners(m map[string]Owner) func(*Usage) (Owner, bool) {
+	return func(u *Usage) (Owner, bool) { o, ok := m[u.Key]; return o, ok }
+}
+
+func named(u *Usage) (Owner, bool) { return Owner{Function: u.Key}, true }
+
+func cpu(id uint64, key string, s float64) Usage {
+	return Usage{ID: id, Key: key, CPU: time.Duration(s * float64(time.Second))}
+}
+
+func mustNew(t testing.TB, cfg Config, r func(*Usage) (Owner, bool)) *Attributor {
+	t.Helper()
+	a, err := New(cfg, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func fixedIdle(w wattle.Watts) Config {
+	c := DefaultConfig()
+	c.Idle = map[Zone]wattle.Watts{{Component: wattle.Package}: w, {Component: wattle.DRAM}: w, {Component: wattle.GPU}: w}
+	return c
+}
+
+// energyOf returns what a function has, in joules.
+func energyOf(a *Attributor, f string, c wattle.Component) (active, idle float64) {
+	for _, acc := range a.AppendAccounts(nil) {
+		if acc.Function == f {
+			return float64(acc.Charges[c].Active.Joules()), float64(acc.Charges[c].Idle.Joules())
+		}
+	}
+	return 0, 0
+}
+
+func checkBalance(t testing.TB, a *Attributor) {
+	t.Helper()
+	for c := range components {
+		b := a.Balance(wattle.Component(c))
+		if sum := b.Functions + b.System + b.Unallocated + b.Held + b.Pending; sum != b.Metered {
+			t.Fatalf("%s: metered %d µJ, accounted %d µJ (%+v)", wattle.Component(c), b.Metered, sum, b)
+		}
+	}
+}
+
+func TestDynamicByCPUIdleByReservation(t *testing.T) {
+	cfg := fixedIdle(20)
+	cfg.CPU, cfg.Memory = 4000, 16*wattle.GiB
+	a := mustNew(t, cfg, owners(map[string]Owner{
+		"/a": {Namespace: "n", Function: "a", CPU: 1000, Memory: 4 * wattle.GiB},
+		"/b": {Namespace: "n", Function: "b", CPU: 2000},
+	}))
+	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "/a", 0), cpu(2, "/b", 0), {ID: 3, Key: "/sys", System: true}}})
+	sum := a.Step(Input{
+		At: at(1), UsageRead: true,
+		Energy: []wattle.Sample{sample(wattle.Package, "p0", 0, 1, 100), sample(wattle.DRAM, "d0", 0, 1, 28)},
+		Usage: []Usage{
+			{ID: 1, Key: "/a", CPU: 500 * time.Millisecond, Memory: 3 * wattle.GiB},
+			{ID: 2, Key: "/b", CPU: 250 * time.Millisecond, Memory: 1 * wattle.GiB},
+			{ID: 3, Key: "/sys", CPU: 250 * time.Millisecond, System: true},
+		},
+	})
+	for _, c := range []struct {
+		f            string
+		c            wattle.Component
+		active, idle float64
+	}{
+		{"a", wattle.Package, 40, 5}, // half of 80 J; 1 of 4 vCPU of 20 J
+		{"b", wattle.Package, 20, 10},
+		{"a", wattle.DRAM, 6, 5}, // 3 of 4 GiB of 8 J; 4 of 16 GiB of 20 J
+		{"b", wattle.DRAM, 2, 0},
+	} {
+		if active, idle := energyOf(a, c.f, c.c); active != c.active || idle != c.idle {
+			t.Errorf("%s %s: %g J active, %g J idle, want %g and %g", c.f, c.c, active, idle, c.active, c.idle)
+		}
+	}
+	if s := a.System(); s[wattle.Package].Active.Joules() != 20 {
+		t.Errorf("system %v, want 20 J", s[wattle.Package])
+	}
+	if u := a.Unallocated(); u[wattle.Package].Idle.Joules() != 5 || u[wattle.DRAM].Idle.Joules() != 15 {
+		t.Errorf("unallocated %v, %v", u[wattle.Package], u[wattle.DRAM])
+	}
+	if s := sum.Charges[wattle.Package]; s.Active.Joules() != 80 || s.Idle.Joules() != 20 {
+		t.Errorf("summary %+v", s)
+	}
+	checkBalance(t, a)
+}
+
+func TestAFailedHalfDoesNotSpendTheOther(t *testing.T) {
+	a := mustNew(t, fixedIdle(0), named)
+	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "a", 0), cpu(2, "b", 0)}})
+	// Energy missing: a works alone.
+	a.Step(Input{At: at(1), UsageRead: true, Usage: []Usage{cpu(1, "a", 1), cpu(2, "b", 0)}})
+	// Use missing: energy of two intervals arrives.
+	a.Step(Input{At: at(2), Energy: []wattle.Sample{sample(wattle.Package, "p", 0, 2, 60)}})
+	if b := a.Balance(wattle.Package); b.Pending.Joules() != 60 || b.Functions != 0 {
+		t.Errorf("balance %+v, want all 60 J pending", b)
+	}
+	a.Step(Input{At: at(3), UsageRead: true, Energy: []wattle.Sample{sample(wattle.Package, "p", 2, 3, 30)}, Usage: []Usage{cpu(1, "a", 1), cpu(2, "b", 2)}})
+	x, _ := energyOf(a, "a", wattle.Package)
+	y, _ := energyOf(a, "b", wattle.Package)
+	if x != 30 || y != 60 {
+		t.Errorf("a %g J, b %g J; want 30 and 60: a's second of the missed interval must be charged", x, y)
+	}
+	checkBalance(t, a)
+}
+
+func TestZonesMissIndependently(t *testing.T) {
+	a := mustNew(t, fixedIdle(0), named)
+	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "a", 0), cpu(2, "b", 0)}, Energy: []wattle.Sample{
+		sample(wattle.Package, "p0", -1, 0, 1), sample(wattle.Package, "p1", -1, 0, 1),
+	}})
+	a.Step(Input{At: at(1), UsageRead: true, Usage: []Usage{cpu(1, "a", 1), cpu(2, "b", 0)}, Energy: []wattle.Sample{sample(wattle.Package, "p0", 0, 1, 10)}})
+	a.Step(Input{At: at(2), UsageRead: true, Usage: []Usage{cpu(1, "a", 1), cpu(2, "b", 1)}, Energy: []wattle.Sample{sample(wattle.Package, "p0", 1, 2, 10), sample(wattle.Package, "p1", 0, 2, 20)}})
+	x, _ := energyOf(a, "a", wattle.Package)
+	y, _ := energyOf(a, "b", wattle.Package)
+	if x != 20 || y != 20 {
+		t.Errorf("a %g J, b %g J, want 20 each: p1 owes both intervals", x, y)
+	}
+}
+
+func TestUnknownIntervalDropsItsUse(t *testing.T) {
+	a := mustNew(t, fixedIdle(0), named)
+	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "a", 0), cpu(2, "b", 0)}, Energy: []wattle.Sample{sample(wattle.Package, "p", -1, 0, 1)}})
+	s := sample(wattle.Package, "p", 0, 1000, 0)
+	s.Unknown = true
+	a.Step(Input{At: at(1000), UsageRead: true, Usage: []Usage{cpu(1, "a", 900), cpu(2, "b", 0)}, Energy: []wattle.Sample{s}})
+	a.Step(Input{At: at(1001), UsageRead: true, Usage: []Usage{cpu(1, "a", 900), cpu(2, "b", 1)}, Energy: []wattle.Sample{sample(wattle.Package, "p", 1000, 1001, 10)}})
+	if y, _ := energyOf(a, "b", wattle.Package); y != 10 {
+		t.Errorf("b %g J, want all 10: a worked in the interval that has no figure", y)
+	}
+	checkBalance(t, a)
+}
+
+func TestGPUByActivityTimesSlices(t *testing.T) {
+	a := mustNew(t, fixedIdle(70), named)
+	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "a", 0), cpu(2, "b", 0)}, Energy: []wattle.Sample{sample(wattle.GPU, "G", -1, 0, 1)}})
+	a.Step(Input{
+		At: at(1), UsageRead: true, Usage: []Usage{cpu(1, "a", 0), cpu(2, "b", 0)},
+		Energy: []wattle.Sample{sample(wattle.GPU, "G", 0, 1, 270)},
+		GPU: []GPUUse{
+			{ID: 1, Device: "G", Activity: 0.5, Slices: 4, OfSlices: 8},
+			{ID: 2, Device: "G", Activity: 1, Slices: 2, OfSlices: 8},
+			{ID: 9, Device: "G", Activity: 1},  // unknown container
+			{ID: 1, Device: "no", Activity: 1}, // unknown device
+		},
+	})
+	for f, want := range map[string][2]float64{"a": {100, 35}, "b": {100, 17.5}} {
+		if active, idle := energyOf(a, f, wattle.GPU); active != want[0] || idle != want[1] {
+			t.Errorf("%s: %g and %g J, want %v: 200 J dynamic, 70 J idle by slices", f, active, idle, want)
+		}
+	}
+	if u := a.Unallocated()[wattle.GPU].Idle.Joules(); u != 17.5+1 { // 1 J of the first step had no holder
+		t.Errorf("unallocated idle %g J, want 18.5", float64(u))
+	}
+	checkBalance(t, a)
+}
+
+func TestLateOwnerGetsWhatWasHeld(t *testing.T) {
+	known := map[string]Owner{}
+	cfg := fixedIdle(0)
+	cfg.OwnerGrace = 3 * time.Second
+	a := mustNew(t, cfg, owners(known))
+	a.Step(Input{At: at(0), UsageRead: true})
+	step := func(s float64, us ...Usage) {
+		a.Step(Input{At: at(s), UsageRead: true, Usage: us, Energy: []wattle.Sample{sample(wattle.Package, "p", s-1, s, 10)}})
+		checkBalance(t, a)
+	}
+	brief := cpu(1, "/brief", 0.5)
+	brief.Gone = true
+	step(1, brief) // lived and died before anyone knew its name
+	step(2, cpu(2, "/never", 1))
+	if b := a.Balance(wattle.Package); b.Held.Joules() != 20 {
+		t.Errorf("held %s, want 20 J", b.Held.Joules())
+	}
+	known["/brief"] = Owner{Function: "brief"}
+	step(3, cpu(2, "/never", 1))
+	if x, _ := energyOf(a, "brief", wattle.Package); x != 10 {
+		t.Errorf("brief has %g J, want the 10 that were held", x)
+	}
+	step(6, cpu(2, "/never", 2))
+	if s := a.System()[wattle.Package].Active.Joules(); s != 20 {
+		t.Errorf("system %s, want the 20 J of the container that nobody named", s)
+	}
+	if len(a.slots) != 1 {
+		t.Errorf("%d containers are kept, want 1", len(a.slots))
+	}
+}
+
+func TestIdleIsLearned(t *testing.T) {
+	a := mustNew(t, DefaultConfig(), named)
+	for s := range 60 {
+		power := wattle.Joules(100)
+		if s >= 20 && s < 30 {
+			power = 40
+		}
+		if s == 35 {
+			power = 0 // a stuck meter is not idleness
+		}
+		a.Step(Input{At: at(float64(s + 1)), UsageRead: true, Usage: []Usage{cpu(1, "a", float64(s))}, Energy: []wattle.Sample{sample(wattle.Package, "p", float64(s), float64(s+1), power)}})
+		checkBalance(t, a)
+	}
+	if w, ok := a.IdlePower(Zone{wattle.Package, "p"}); !ok || w != 40 {
+		t.Errorf("idle power %s, want 40 W", w)
+	}
+	b := baseline{window: time.Second, horizon: 10 * time.Second}
+	b.observe(wattle.Joules(5).Micro(), time.Second)
+	for range 30 {
+		b.observe(wattle.Joules(9).Micro(), time.Second)
+	}
+	if b.power() != 9 {
+		t.Errorf("idle power %s, want 9 W: an old minimum is forgotten", b.power())
+	}
+}
+
+func TestOverReservedNodeSharesAll(t *testing.T) {
+	cfg := fixedIdle(10)
+	cfg.CPU = 1000
+	a := mustNew(t, cfg, func(u *Usage) (Owner, bool) { return Owner{Function: u.Key, CPU: 1000}, true })
+	us := []Usage{cpu(1, "a", 0), cpu(2, "b", 0)}
+	a.Step(Input{At: at(0), UsageRead: true, Usage: us})
+	a.Step(Input{At: at(1), UsageRead: true, Usage: us, Energy: []wattle.Sample{sample(wattle.Package, "p", 0, 1, 10)}})
+	if _, idle := energyOf(a, "a", wattle.Package); idle != 5 {
+		t.Errorf("a has %g J idle, want 5", idle)
+	}
+}
+
+func TestNegativeAndEmptySamplesAreRejected(t *testing.T) {
+	a := mustNew(t, fixedIdle(0), named)
+	neg := sample(wattle.Package, "p", 0, 1, -5)
+	if n := a.Step(Input{Energy: []wattle.Sample{neg, sample(wattle.Package, "p", 1, 1, 5)}}).Rejected; n != 2 {
+		t.Errorf("%d rejected, want 2", n)
+	}
+}
+
+// TestApportion: any amount over any weights adds up, no quota is off by a whole
+// unit, and the order of the parts does not matter.
+func TestApportion(t *testing.T) {
+	less := func(a, b part) bool {
+		if a.rest != b.rest {
+			return a.rest > b.rest
+		}
+		return a.slot < b.slot
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		ws := rapid.SliceOfN(rapid.Uint64Range(0, math.MaxUint64/400), 0, 300).Draw(t, "weights")
+		total := rapid.Uint64Range(0, math.MaxInt64).Draw(t, "total")
+		if rapid.Bool().Draw(t, "small") {
+			total %= 500
+			for i := range ws {
+				ws[i] %= 4
+			}
+		}
+		ps := make([]part, len(ws))
+		var sum uint64
+		for i, w := range ws {
+			ps[i] = part{weight: w, slot: i}
+			sum += w
+		}
+		shuffled := slices.Clone(ps)
+		rand.New(rand.NewPCG(1, 2)).Shuffle(len(ps), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		if ok := apportion(total, ps, less); ok != (sum > 0) {
+			t.Fatalf("ok = %v with weights %v", ok, ws)
+		}
+		if sum == 0 {
+			return
+		}
+		var got uint64
+		for _, p := range ps {
+			got += p.quota
+			if exact := float64(total) / float64(sum) * float64(p.weight); math.Abs(float64(p.quota)-exact) > 1+1e-9*exact {
+				t.Fatalf("weight %d of %d got %d of %d", p.weight, sum, p.quota, total)
+			}
+		}
+		if got != total {
+			t.Fatalf("parts add up to %d, want %d", got, total)
+		}
+		apportion(total, shuffled, less)
+		bySlot := func(a, b part) int { return a.slot - b.slot }
+		slices.SortFunc(ps, bySlot)
+		slices.SortFunc(shuffled, bySlot)
+		for i := range ps {
+			if ps[i].quota != shuffled[i].quota {
+				t.Fatalf("slot %d got %d or %d, depending on order", i, ps[i].quota, shuffled[i].quota)
+			}
+		}
+	})
+}
+
+// TestMillionStepsClose runs 10⁶ steps of random energy, use, missing halves,
+// births and deaths, and checks that not a microjoule is lost or made.
+func TestMillionStepsClose(t *testing.T) {
+	steps := 1_000_000
+	if testing.Short() {
+		steps = 50_000
+	}
+	r := rand.New(rand.NewPCG(42, 0))
+	cfg := DefaultConfig()
+	cfg.CPU, cfg.Memory = 8000, 8*wattle.GiB
+	cfg.Idle = map[Zone]wattle.Watts{{wattle.Package, "p0"}: 7}
+	a := mustNew(t, cfg, func(u *Usage) (Owner, bool) {
+		return Owner{Function: u.Key, CPU: wattle.MilliCPU(u.ID % 900), Memory: wattle.MiB * wattle.Bytes(u.ID%100)}, u.ID%5 != 0
+	})
+	zones := []Zone{{wattle.Package, "p0"}, {wattle.Package, "p1"}, {wattle.DRAM, "d"}, {wattle.GPU, "g"}, {wattle.Platform, "x"}}
+	us := []Usage{}
+	var next uint64
+	total := map[wattle.Component]wattle.Microjoules{}
+	energy := make([]wattle.Sample, 0, len(zones))
+	gpu := make([]GPUUse, 0, 8)
+	for n := range steps {
+		now := float64(n)
+		us = slices.DeleteFunc(us, func(u Usage) bool { return u.Gone })
+		if len(us) < 8 && r.IntN(4) == 0 {
+			next++
+			us = append(us, Usage{ID: next, Key: string(rune('a' + next%7)), System: next%11 == 0})
+		}
+		gpu = gpu[:0]
+		for i := range us {
+			us[i].CPU += time.Duration(r.IntN(3) * r.IntN(1_000_000_000))
+			us[i].Memory = wattle.Bytes(r.IntN(1 << 30))
+			us[i].Gone = r.IntN(200) == 0
+			gpu = append(gpu, GPUUse{ID: us[i].ID, Device: "g", Activity: r.Float64(), Slices: 1, OfSlices: 7})
+		}
+		energy = energy[:0]
+		for _, z := range zones {
+			if r.IntN(10) == 0 {
+				continue
+			}
+			e := wattle.Sample{Component: z.Component, Device: z.Device, From: at(now), To: at(now + 1), Energy: wattle.Microjoules(r.IntN(400_000_000)), Unknown: r.IntN(500) == 0}
+			energy = append(energy, e)
+			if !e.Unknown {
+				total[z.Component] += e.Energy
+			}
+		}
+		a.Step(Input{At: at(now + 1), Energy: energy, Usage: us, UsageRead: r.IntN(20) != 0, GPU: gpu})
+		if n%64 == 0 || n == steps-1 {
+			checkBalance(t, a)
+		}
+	}
+	for c, want := range total {
+		if b := a.Balance(c); b.Metered != want {
+			t.Errorf("%s: metered %d µJ, gave %d µJ", c, b.Metered, want)
+		}
+	}
+	if len(a.slots) > 100 {
+		t.Errorf("%d containers are kept though at most 8 live", len(a.slots))
+	}
+}
+
+// TestOrderOfContainersDoesNotMatter: ties go by key, not by order of arrival.
+func TestOrderOfContainersDoesNotMatter(t *testing.T) {
+	run := func(reverse bool) []Account {
+		a := mustNew(t, fixedIdle(0), named)
+		for n := range 50 {
+			us := []Usage{}
+			for i := range 7 {
+				us = append(us, cpu(uint64(i+1), fmt.Sprint("f", i), float64(n)))
+			}
+			if reverse {
+				slices.Reverse(us)
+			}
+			e := sample(wattle.Package, "p", float64(n), float64(n+1), 0)
+			e.Energy = 1_000_003
+			a.Step(Input{At: at(float64(n + 1)), UsageRead: true, Usage: us, Energy: []wattle.Sample{e}})
+		}
+		return a.AppendAccounts(nil)
+	}
+	if x, y := run(false), run(true); !slices.Equal(x, y) {
+		t.Errorf("accounts differ:\n%v\n%v", x, y)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for name, spoil := range map[string]func(*Config){
+		"capacity": func(c *Config) { c.CPU = -1 },
+		"window":   func(c *Config) { c.LearnWindow = 0 },
+		"horizon":  func(c *Config) { c.LearnHorizon = time.Second },
+		"grace":    func(c *Config) { c.OwnerGrace = time.Hour },
+		"idle":     func(c *Config) { c.Idle = map[Zone]wattle.Watts{{}: wattle.Watts(math.NaN())} },
+	} {
+		c := DefaultConfig()
+		spoil(&c)
+		if _, err := New(c, named); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// busy returns a step function over n containers on 2 sockets with memory.
+func busy(t testing.TB, n int) func() {
+	cfg := fixedIdle(20)
+	cfg.CPU, cfg.Memory = 64000, 256*wattle.GiB
+	a := mustNew(t, cfg, func(u *Usage) (Owner, bool) { return Owner{Namespace: "fn", Function: u.Key, CPU: 100}, true })
+	us := make([]Usage, n)
+	for i := range us {
+		us[i] = Usage{ID: uint64(i + 1), Key: fmt.Sprintf("/kubepods.slice/fn-%04d", i), Memory: wattle.Bytes(i+1) << 20}
+	}
+	s := 0.0
+	energy := make([]wattle.Sample, 4)
+	return func() {
+		for i := range us {
+			us[i].CPU += time.Duration(1_000_000 + i*7919)
+		}
+		energy[0] = sample(wattle.Package, "p0", s, s+1, 151.234567)
+		energy[1] = sample(wattle.Package, "p1", s, s+1, 149.7654321)
+		energy[2] = sample(wattle.DRAM, "d0", s, s+1, 31.5)
+		energy[3] = sample(wattle.DRAM, "d1", s, s+1, 30.25)
+		s++
+		a.Step(Input{At: at(s), Energy: energy, Usage: us, UsageRead: true})
+	}
+}
+
+func TestStepDoesNotAllocate(t *testing.T) {
+	step := busy(t, 100)
+	step()
+	step()
+	if n := testing.AllocsPerRun(50, step); n != 0 {
+		t.Errorf("%g allocations per step, want 0", n)
+	}
+}
+
+func BenchmarkStep(b *testing.B) {
+	for _, n := range []int{200, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			step := busy(b, n)
+			step()
+			b.ReportAllocs()
+			for b.Loop() {
+				step()
+			}
+		})
+	}
+}
