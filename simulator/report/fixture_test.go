@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"time"
 )
 
@@ -34,12 +35,12 @@ type candidate struct {
 
 func candidates() []candidate {
 	return []candidate{
-		{"home-only", "go", "fixed 10m", 0, 40, 1, 1},
+		{"home-only", "go", "fixed 10m", 0, 33, 1, 1},
 		{"round-robin", "go", "fixed 10m", 0, 0, 1.12, 1.02},
 		{"least-latency", "rego", "fixed 10m", 0, 18, 1, .99},
-		{"balanced", "rego", "fixed 10m", 3, 8, .98, 1},
-		{"within-10-percent", "rego", "expected cost", 5, 9, .62, 1},
-		{"least-carbon", "rego", "expected cost", 9, 0, .66, 1.03},
+		{"balanced", "rego", "fixed 10m", .7, 6, .98, 1},
+		{"within-10-percent", "rego", "expected cost", .9, 4, .62, 1},
+		{"least-carbon", "rego", "expected cost", 1.6, 0, .66, 1.03},
 	}
 }
 
@@ -74,7 +75,34 @@ func minimal(slots int) *Document {
 	for _, c := range candidates() {
 		d.Policies = append(d.Policies, c.play(slots))
 	}
+	settled(reflect.ValueOf(d).Elem())
 	return d
+}
+
+// settled rounds every float to nine digits, so that golden files do not depend
+// on how a processor rounds exp and cos.
+func settled(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Float64:
+		if x := v.Float(); x != 0 {
+			unit := math.Pow(10, 8-math.Floor(math.Log10(math.Abs(x))))
+			v.SetFloat(math.Round(x*unit) / unit)
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			settled(v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			settled(v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() && v.Type() != reflect.TypeFor[time.Time]() {
+				settled(v.Field(i))
+			}
+		}
+	}
 }
 
 func (s site) at(t int) float64 {
@@ -152,7 +180,7 @@ func (c candidate) shares(t int) []float64 {
 		sum += w[i]
 	}
 	for i := range w {
-		w[i] = math.Min(w[i]/sum, .62)
+		w[i] /= sum
 	}
 	return w
 }
@@ -186,6 +214,7 @@ func full(slots int) *Document {
 		{A: "least-latency", B: "round-robin", Figure: "carbon", BelowShare: .704, Sets: 27},
 	}
 	d.Samples = []Sample{fixtureSample()}
+	settled(reflect.ValueOf(d).Elem())
 	return d
 }
 
@@ -205,8 +234,8 @@ func fixtureBound(d *Document) Bound {
 	for i := range 7 {
 		x := float64(i) / 6
 		b.Front = append(b.Front, FrontPoint{
-			LatencyMeanS: .35 + .12*x,
-			CarbonG:      b.CarbonG * (1 + 2.1*math.Pow(1-x, 2.2)),
+			LatencyMeanS: .335 + .046*x,
+			CarbonG:      b.CarbonG * (1 + .9*math.Pow(1-x, 2.2)),
 			Label:        fmt.Sprintf("%.3g g/s", .1*math.Pow(1-x, 2)),
 		})
 	}

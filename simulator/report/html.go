@@ -107,7 +107,7 @@ func view(d *Document) (*page, error) {
 	}
 	v := &page{
 		Doc: d, Facts: facts(d), Profile: d.Run.Accounting.profile(), Cards: cards(d), Sections: sections(d),
-		OverTime: overTime(d), Load: load(d), Slot: strings.TrimPrefix(span(d.Run.SlotS), "1 "),
+		OverTime: overTime(d), Load: load(d), Slot: slotWord(d.Run.SlotS),
 		CSS: template.CSS(css), JS: template.JS(js), Data: template.JS(data), PolicyIDs: map[string]int{},
 	}
 	v.HasSlots, v.HasLoad = len(v.OverTime.Rows) > 0, len(v.Load.Rows) > 0
@@ -115,6 +115,19 @@ func view(d *Document) (*page, error) {
 		v.PolicyIDs[d.Policies[i].Name] = i
 	}
 	return v, nil
+}
+
+// slotWord names one slot in a sentence.
+func slotWord(s float64) string {
+	switch s {
+	case 60:
+		return "minute"
+	case 3600:
+		return "hour"
+	case 86400:
+		return "day"
+	}
+	return span(s)
 }
 
 // scripts joins the page's scripts in the order in which they need each other.
@@ -169,8 +182,13 @@ func (d *Document) card(title string, f figure, v []float64) card {
 	switch {
 	case best == base:
 		c.Change = "the baseline itself"
+	case v[base] != 0 && v[best]/v[base] > .9995:
+		c.Change = "level with " + d.Policies[base].Name
 	case v[base] != 0:
 		c.Change = scaleFor(change).with(v[best]/v[base]-1) + " against " + d.Policies[base].Name
+	}
+	if f.dim == grams {
+		c.Unit += " CO₂e"
 	}
 	if f.key == "carbon_operational_g" {
 		c.Detail = d.caveat(best, base)
@@ -182,7 +200,7 @@ func (d *Document) card(title string, f figure, v []float64) card {
 func (d *Document) caveat(best, base int) string {
 	var parts []string
 	if r, ok := d.Policies[best].regret("carbon"); ok {
-		parts = append(parts, scaleFor(change).with(r.Share)+" above the bound")
+		parts = append(parts, human(share, r.Share)+" above the bound")
 	}
 	for _, p := range d.Pairs {
 		if p.Figure != "carbon" || p.A != d.Policies[best].Name || p.B != d.Policies[base].Name {
@@ -192,7 +210,7 @@ func (d *Document) caveat(best, base int) string {
 		if !p.Robust() {
 			word = "not robust"
 		}
-		parts = append(parts, fmt.Sprintf("%s: holds in %s of coefficient sets", word, human(share, p.BelowShare)))
+		parts = append(parts, fmt.Sprintf("%s over %d coefficient sets (%s)", word, p.Sets, human(share, p.BelowShare)))
 	}
 	return strings.Join(parts, "; ")
 }

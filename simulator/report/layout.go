@@ -6,65 +6,105 @@ import (
 	"unicode/utf8"
 )
 
-// nameWidth is the most runes of a name in the terminal table; longer ones are
-// cut in the middle, where names of one family differ least.
-const nameWidth = 24
+// nameWidth is the most runes of a name in the terminal table, and shortName
+// the fewest where space is scarce; longer names are cut in the middle, where
+// names of one family differ least.
+const (
+	nameWidth = 24
+	shortName = 16
+)
 
 // gap is the space between two columns.
 const gap = 2
 
 // write prints s as aligned text under two header lines, names and units. A
-// wide last text column is wrapped.
+// wide last text column is wrapped; number columns that do not fit beside the
+// names continue in a block below.
 func (s *section) write(b *bufio.Writer) {
-	heads := make([]string, len(s.Columns))
-	units := make([]string, len(s.Columns))
-	for i, c := range s.Columns {
-		heads[i], units[i] = c.Name, c.Unit
-	}
-	body := make([][]string, len(s.Rows))
-	for r, row := range s.Rows {
-		for i, c := range row {
-			body[r] = append(body[r], s.fit(i, c.Text))
+	limit, end := nameWidth, len(s.Columns)
+	if !s.Columns[end-1].Text && sum(s.widths(limit)) > Width {
+		limit = shortName
+		for w := s.widths(limit); sum(w[:end]) > Width && end > 2; {
+			end--
 		}
 	}
-	widths := s.widths(append([][]string{heads, units}, body...))
-	s.line(b, widths, heads)
-	if strings.Join(units, "") != "" {
-		s.line(b, widths, units)
-	}
-	for _, row := range body {
-		s.line(b, widths, row)
+	first := s.part(1, end)
+	first.block(b, limit)
+	if end < len(s.Columns) {
+		rest := s.part(end, len(s.Columns))
+		rest.write(b)
 	}
 }
 
-// fit cuts a name that is not the last column.
-func (s *section) fit(i int, t string) string {
+// part is s with its first column and those in [from, to).
+func (s *section) part(from, to int) *section {
+	out := &section{Columns: append(s.Columns[:1:1], s.Columns[from:to]...)}
+	for _, row := range s.Rows {
+		out.Rows = append(out.Rows, append(row[:1:1], row[from:to]...))
+	}
+	return out
+}
+
+// block prints the columns of s beside one another.
+func (s *section) block(b *bufio.Writer, limit int) {
+	widths := s.widths(limit)
+	rows := s.texts(limit)
+	for i, row := range rows {
+		if i != 1 || strings.Join(row, "") != "" { // a table without units has no line for them
+			s.line(b, widths, row)
+		}
+	}
+}
+
+// texts lays out names, units and then the rows, names cut to limit.
+func (s *section) texts(limit int) [][]string {
+	out := make([][]string, 2, 2+len(s.Rows))
+	for _, c := range s.Columns {
+		out[0], out[1] = append(out[0], c.Name), append(out[1], c.Unit)
+	}
+	for _, row := range s.Rows {
+		var line []string
+		for i, c := range row {
+			line = append(line, s.fit(i, c.Text, limit))
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// fit cuts a name that is not in a last column.
+func (s *section) fit(i int, t string, limit int) string {
 	n := utf8.RuneCountInString(t)
-	if !s.Columns[i].Text || i == len(s.Columns)-1 || n <= nameWidth {
+	if !s.Columns[i].Text || i == len(s.Columns)-1 && i > 0 || n <= limit {
 		return t
 	}
 	r := []rune(t)
-	head := nameWidth / 2
-	return string(r[:head]) + "…" + string(r[n-(nameWidth-head-1):])
+	head := limit / 2
+	return string(r[:head]) + "…" + string(r[n-(limit-head-1):])
 }
 
-// widths measures the columns; the last one gets what is left when it is text.
-func (s *section) widths(rows [][]string) []int {
+// widths measures the columns; a last one of text gets what is left.
+func (s *section) widths(limit int) []int {
 	out := make([]int, len(s.Columns))
-	for _, row := range rows {
+	for _, row := range s.texts(limit) {
 		for i, t := range row {
 			out[i] = max(out[i], utf8.RuneCountInString(t))
 		}
 	}
 	last := len(out) - 1
 	if last > 0 && s.Columns[last].Text {
-		used := 0
-		for _, w := range out[:last] {
-			used += w + gap
-		}
-		out[last] = min(out[last], max(nameWidth, Width-used))
+		out[last] = min(out[last], max(nameWidth, Width-sum(out[:last])-gap))
 	}
 	return out
+}
+
+// sum is the width of columns with the gaps between them.
+func sum(widths []int) int {
+	total := gap * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	return total
 }
 
 // line prints one row, continued below where the last column is wrapped.

@@ -94,7 +94,7 @@ func extent(v []float64) (low, top float64) {
 }
 
 // decimals keeps three significant digits of the largest value, four where the
-// smallest would be left with fewer than two.
+// smallest would be left with fewer than three.
 func decimals(d dimension, low, top float64) int {
 	switch {
 	case d == count:
@@ -104,8 +104,11 @@ func decimals(d dimension, low, top float64) int {
 	case top == 0 || top >= 1000:
 		return 0
 	}
-	magnitude := func(v float64) int { return int(math.Floor(math.Log10(v))) }
-	return max(0, min(4, max(2-magnitude(top), min(1-magnitude(low), 3-magnitude(top)))))
+	if low == top {
+		low = 10 * top // a value on its own: three digits
+	}
+	magnitude := func(v float64) int { return int(math.Floor(math.Log10(v) + 1e-9)) }
+	return max(0, min(4, max(2-magnitude(top), min(2-magnitude(low), 3-magnitude(top)))))
 }
 
 func b2i(b bool) int {

@@ -120,9 +120,12 @@ func (s *section) text(name, unit string, v []string) {
 // change against the baseline and the regret against the bound, and money.
 func outcomeSection(d *Document) section {
 	base := d.Policies[d.Baseline()]
-	s := policySection(d, "Carbon and cost", "Change is operational carbon against "+base.Name+". SCI = (operational + embodied) ÷ invocation.", nil)
+	s := policySection(d, "Carbon and cost", "Grams are of CO₂ equivalent; change is operational carbon against "+base.Name+". SCI = (operational + embodied) ÷ invocation.", nil)
 	for i, f := range outcome() {
 		v := valuesOf(d, f)
+		if i > 0 && !nonzero(v) {
+			continue
+		}
 		s.add(f, scaleFor(f.dim, v...), v)
 		if i == 0 {
 			s.text("change", "%", changes(d, base.Carbon.OperationalG))

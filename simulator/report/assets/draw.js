@@ -40,14 +40,15 @@ const units = {
 // unitFor picks the unit in which top reads well.
 function unitFor(kind, top) {
   const [, factor, unit] = units[kind].find(([from]) => Math.abs(top) >= from);
-  return { factor, unit, text: (v) => number(v * factor) + " " + unit };
+  return { factor, unit, text: (v) => number(v * factor, true) + " " + unit };
 }
 
-// number prints three significant digits without an exponent.
-function number(v) {
+// number prints three significant digits without an exponent; ticks drop
+// trailing zeros, figures keep them.
+function number(v, keep) {
   if (v === 0) return "0";
   const a = Math.abs(v), d = a >= 100 ? 0 : Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(a))));
-  return v.toLocaleString("en", { minimumFractionDigits: 0, maximumFractionDigits: d }).replace("-", "−");
+  return v.toLocaleString("en", { minimumFractionDigits: keep ? d : 0, maximumFractionDigits: d }).replace("-", "−");
 }
 
 const percent = (f) => (100 * f).toFixed(f > 0 && f < 0.1 ? 1 : 0) + " %";

@@ -8,6 +8,7 @@ function loadMap(controls, redraw) {
   const select = html("select", {}, ...with_.map(([p], i) => html("option", i === chosen ? { value: i, selected: "" } : { value: i }, p.name)));
   select.addEventListener("change", () => { chosen = +select.value; redraw(); });
   const values = data.clusters.flatMap((c) => c.intensity), low = Math.min(...values), high = Math.max(...values);
+  const full = fullRow(with_.map(([p]) => p));
   controls.append(html("label", {}, "Policy", select),
     html("span", { class: "key" }, number(low), html("i", { class: "ramp" }), number(high) + " g CO₂e/kWh"));
 
@@ -29,7 +30,7 @@ function loadMap(controls, redraw) {
         svg.append(node("rect", { x: x(t), y: y0, width: w + 0.4, height: h }, { fill: ramp((b.intensity[c] - low) / (high - low || 1)) }));
       });
       bins.forEach((b, t) => {
-        const part = b.load[c] / Math.max(1, b.total), w = x(t + 1) - x(t), tall = part * (h - 2);
+        const part = b.load[c] / Math.max(1, b.total), w = x(t + 1) - x(t), tall = (part / full) * (h - 2);
         if (tall > 0.3) svg.append(node("rect", { x: x(t) + w * 0.14, y: y0 + h - tall, width: w * 0.72, height: tall, rx: Math.min(1.5, w / 5) }, { fill: "var(--bar)", opacity: 0.8 }));
       });
       const mid = y0 + h / 2, name = cluster.name === cluster.zone ? "" : cluster.zone;
@@ -54,7 +55,7 @@ function loadMap(controls, redraw) {
         percent(b.load[c] / Math.max(1, b.total)) + " at " + number(b.intensity[c]) + " g/kWh"])
         .concat([["", "invocations", b.total.toLocaleString("en")]]));
     }, () => cross.setAttribute("visibility", "hidden"), left, right, (right - left) / bins.length);
-    const note = html("p", { class: "small" }, `Under ${policy.name} an invocation met ${number(summary.met)} g/kWh on average; the plain mean of the fleet was ${number(summary.fleet)} g/kWh.`);
+    const note = html("p", { class: "small" }, `A bar as high as its row is ${percent(full)} of the ${slotWord()}’s invocations. Under ${policy.name} an invocation met ${number(summary.met)} g/kWh on average; the plain mean of the fleet was ${number(summary.fleet)} g/kWh.`);
     note.style.marginTop = "6px";
     const both = document.createDocumentFragment();
     both.append(svg, note);
@@ -70,6 +71,19 @@ function met(policy) {
   let total = 0, weighted = 0;
   policy.load.forEach((row, c) => row.forEach((n, t) => { total += n; weighted += n * data.clusters[c].intensity[t]; }));
   return { total, met: weighted / Math.max(1, total), fleet: mean(data.clusters.map((c) => mean(c.intensity))) };
+}
+
+// fullRow is the share that a bar of full height stands for: the least quarter
+// that holds every policy's largest share, so that policies compare.
+function fullRow(policies) {
+  let top = 0;
+  for (const p of policies) {
+    for (let t = 0; t < data.slots; t++) {
+      const column = p.load.map((row) => row[t]), total = sumOf(column);
+      if (total > 0) top = Math.max(top, ...column.map((n) => n / total));
+    }
+  }
+  return Math.max(0.25, Math.ceil(top * 4 - 1e-9) / 4);
 }
 
 // binned joins slots until at most n columns are left.

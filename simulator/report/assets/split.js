@@ -3,14 +3,17 @@ function split(controls, redraw) {
   const names = ["execution", "start-up", "keep-alive", "idle share", "network", "unallocated idle", "embodied"];
   let carbon = false;
   const colors = (i) => `var(--e${i})`;
-  const hidden = new Set();
+  const hidden = new Set([5]); // idle that nobody reserved dwarfs the rest on a large fleet
   const used = names.map((_, i) => data.policies.some((p) => (p.energy[i] || 0) > 0 || (p.parts[i] || 0) > 0));
   const legend = html("span", { class: "controls" });
   legend.style.margin = "0";
   toggles(legend, names, colors, hidden, redraw);
   [...legend.children].forEach((b, i) => { if (!used[i]) b.remove(); });
   controls.append(legend);
-  choice(controls, "Energy or carbon", ["energy", "carbon"], (i) => { carbon = i === 1; redraw(); });
+  const embodied = [...legend.children].find((b) => b.textContent === "embodied");
+  const switched = (i) => { carbon = i === 1; if (embodied) embodied.hidden = !carbon; };
+  switched(0);
+  choice(controls, "Energy or carbon", ["energy", "carbon"], (i) => { switched(i); redraw(); });
 
   return (width) => {
     const narrow = width < 640, left = narrow ? 0 : 156, right = width - 70, head = narrow ? 18 : 0, bar = 24, row = bar + head + 12, top = 4;

@@ -7,7 +7,7 @@ function carbonOverTime(controls, redraw) {
   const sum = (v) => { let s = 0; return v.map((x) => (s += x)); };
   const series = (v) => (cumulative ? sum(v) : v);
   toggles(controls, data.policies.map((p) => p.name), policyColor, hidden, redraw);
-  choice(controls, "Carbon per slot or summed", ["per slot", "summed"], (i) => { cumulative = i === 1; redraw(); });
+  choice(controls, "Carbon per slot or summed", ["per " + slotWord(), "summed"], (i) => { cumulative = i === 1; redraw(); });
 
   return (width) => {
     const height = width < 500 ? 260 : 320, left = 52, right = width - 8, top = 22, bottom = height - 26;
