@@ -132,17 +132,31 @@ func overTime(d *Document) section {
 	if bound {
 		s.Columns = append(s.Columns, column{Name: "bound", Unit: sc.unit})
 	}
-	for t := range d.Slots() {
-		row := []cell{{Text: slotStart(d, t).Format("01-02 15:04")}}
+	per := (d.Slots() + tableRows - 1) / tableRows
+	for t := 0; t < d.Slots(); t += per {
+		to := min(t+per, d.Slots())
+		row := []cell{{Text: slotStart(d, t).Format("2006-01-02 15:04")}}
 		for _, p := range with {
-			row = append(row, cell{Text: sc.text(p.Series.CarbonG[t])})
+			row = append(row, cell{Text: sc.text(total(p.Series.CarbonG[t:to]))})
 		}
 		if bound {
-			row = append(row, cell{Text: sc.text(d.Bounds[0].CarbonSlotsG[t])})
+			row = append(row, cell{Text: sc.text(total(d.Bounds[0].CarbonSlotsG[t:to]))})
 		}
 		s.Rows = append(s.Rows, row)
 	}
 	return s
+}
+
+// tableRows is the most rows of the table beneath a chart; slots of longer runs
+// are summed.
+const tableRows = 400
+
+func total(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += x
+	}
+	return sum
 }
 
 func slotStart(d *Document, t int) time.Time {

@@ -331,7 +331,9 @@ func TestCardsNameTheBest(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	var b bytes.Buffer
-	if err := JSON(&b, full(2)); err != nil {
+	d := full(1)
+	d.Policies = d.Policies[:1]
+	if err := JSON(&b, d); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())
@@ -341,9 +343,9 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for name, render := range formats() {
+		for _, render := range []func(io.Writer, *Document) error{Table, CSV, JSON} {
 			if err := render(io.Discard, d); err != nil {
-				t.Errorf("%s of a decoded document: %v", name, err)
+				t.Errorf("a decoded document does not render: %v", err)
 			}
 		}
 	})
