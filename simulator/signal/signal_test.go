@@ -94,8 +94,8 @@ func TestUntilHidesTheFuture(t *testing.T) {
 	if v, d := b.Integral(start(), start().Add(9*time.Hour)); v != 3*3600 || d != 7200 {
 		t.Fatalf("integral %g over %g", v, d)
 	}
-	if n := a.Until(start()).Len(); n != 0 {
-		t.Fatalf("%d steps known at the start", n)
+	if none := a.Until(start()); none.Len() != 0 {
+		t.Fatalf("%d steps known at the start", none.Len())
 	}
 }
 
