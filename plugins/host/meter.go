@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,7 +113,7 @@ func (m *Meter) Read(ctx context.Context, dst []proto.Reading) ([]proto.Reading,
 	m.mu.Lock()
 	s, last := m.current, m.status.LastError
 	m.mu.Unlock()
-	err := fmt.Errorf("plugin %s: %w: %w", m.cfg.Name, ErrNotServing, cmpErr(last))
+	err := fmt.Errorf("plugin %s: %w: %w", m.cfg.Name, ErrNotServing, orNew(last))
 	if s != nil {
 		if err = m.ask(ctx, s); err == nil {
 			return append(dst, m.readings...), nil
@@ -125,7 +127,8 @@ func (m *Meter) Read(ctx context.Context, dst []proto.Reading) ([]proto.Reading,
 	return dst, err
 }
 
-func cmpErr(err error) error {
+// orNew is the reason of a plugin that has none yet.
+func orNew(err error) error {
 	if err == nil {
 		return errors.New("not started yet")
 	}
@@ -156,6 +159,9 @@ func (m *Meter) ask(ctx context.Context, s session) error {
 func (m *Meter) keep(a *answer) {
 	if a.zones != nil || a.revision != m.revision {
 		m.zones, m.revision = a.zones, a.revision
+		maps.DeleteFunc(m.stamps, func(key string, _ stamp) bool {
+			return !slices.ContainsFunc(m.zones, func(z proto.Zone) bool { return z.Key == key })
+		})
 	}
 	m.readings = m.readings[:0]
 	for _, r := range a.readings {

@@ -105,7 +105,7 @@ func explain(err error) error {
 	switch {
 	case errors.Is(err, plugin.ErrChecksumsDoNotMatch):
 		return fmt.Errorf("%w: the binary is not the one that was configured; compare with sha256sum", err)
-	case strings.Contains(err.Error(), "Incompatible API version"):
+	case strings.Contains(strings.ToLower(err.Error()), "incompatible api version"):
 		return fmt.Errorf("%w: rebuild the plugin against this version of wattle", err)
 	}
 	return err
@@ -122,8 +122,28 @@ func (p *process) pid() int {
 	return 0
 }
 
+// grace is how long a process may take to shut down.
+const grace = 3 * time.Second
+
+// kill asks the process to end and then makes it. The request to shut down has
+// no time limit of its own, so a process that hangs would block it for ever.
 func (p *process) kill() {
-	p.client.Kill()
+	pid := p.pid()
+	done := make(chan struct{})
+	go func() {
+		p.client.Kill()
+		close(done)
+	}()
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+		if proc, err := os.FindProcess(pid); err == nil && pid > 0 && p.alive() {
+			_ = proc.Kill()
+		}
+		<-done
+	}
 	_ = os.RemoveAll(p.dir)
 }
 
