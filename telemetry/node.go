@@ -336,6 +336,17 @@ func (n *Node) background(ctx context.Context, name string, r Runner) {
 	}
 }
 
+// Prime asks every slow meter once, so that the next Collect has its figure. It
+// is for programs that do not call Run, and takes seconds where a management
+// controller is read.
+func (n *Node) Prime(ctx context.Context) {
+	for _, m := range n.meters {
+		if p, ok := m.meter.(Poller); ok {
+			p.Poll(ctx)
+		}
+	}
+}
+
 // Close closes the meters that hold descriptors or connections.
 func (n *Node) Close() error {
 	var errs []error

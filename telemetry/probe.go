@@ -28,6 +28,12 @@ type Runner interface {
 	Run(ctx context.Context) error
 }
 
+// Poller is a Runner that can also be asked once, for programs that exit after
+// one reading. Poll takes as long as the source does, and must not run beside Run.
+type Poller interface {
+	Poll(ctx context.Context)
+}
+
 // Unavailable is the error of a meter, or of a zone, that cannot be used here.
 type Unavailable struct {
 	// Reason says why, Mend how to change that (empty if it cannot be).

@@ -1,0 +1,264 @@
+package platform
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/telemetry"
+)
+
+// RedfishConfig configures a Redfish meter.
+type RedfishConfig struct {
+	// URL of the service, "https://bmc.example"; http only to a loopback address.
+	URL string
+	// Chassis names the chassis to read by their ids; empty reads all that show
+	// power. Name one where several nodes share an enclosure.
+	Chassis []string
+	// Interval between two polls, at least MinInterval. Default 15 s.
+	Interval time.Duration
+	// Timeout of one poll. Default 8 s.
+	Timeout time.Duration
+	// Credentials returns user and password; nil asks without.
+	Credentials func(context.Context) (user, password string, err error)
+	// Session logs in once and sends a token, instead of the password with
+	// every request.
+	Session bool
+	// RootCAs verifies the controller's certificate; nil uses the system's.
+	// Verification cannot be switched off: give the controller's own
+	// certificate here if it signed itself.
+	RootCAs *x509.CertPool
+	// Now stamps readings. Default time.Now.
+	Now func() time.Time
+}
+
+// DefaultRedfishConfig returns the defaults for the controller at url.
+func DefaultRedfishConfig(url string) RedfishConfig {
+	return RedfishConfig{URL: url, Interval: 15 * time.Second, Timeout: 8 * time.Second, Now: time.Now}
+}
+
+// Validate checks the configuration.
+func (c RedfishConfig) Validate() error {
+	if _, err := parseBase(c.URL); err != nil {
+		return err
+	}
+	switch {
+	case c.Now == nil:
+		return errors.New("redfish: no clock; use time.Now")
+	case c.Session && c.Credentials == nil:
+		return errors.New("redfish: a session needs credentials")
+	}
+	return checkTimes("redfish", c.Interval, c.Timeout)
+}
+
+// Redfish meters chassis through a Redfish service. It implements
+// telemetry.Meter, telemetry.Runner, telemetry.Poller and telemetry.Prober.
+type Redfish struct {
+	cfg RedfishConfig
+	poller
+	client  *client
+	failing int // polls in a row without any figure
+
+	found   sync.Mutex
+	sources []*source
+}
+
+// NewRedfish returns a meter that shows nothing until Run has polled.
+func NewRedfish(cfg RedfishConfig) (*Redfish, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	base, err := parseBase(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12},
+		MaxConnsPerHost: 2, IdleConnTimeout: 2 * cfg.Interval, Proxy: http.ProxyFromEnvironment,
+	}
+	return &Redfish{
+		cfg:    cfg,
+		poller: poller{interval: cfg.Interval, timeout: cfg.Timeout, now: cfg.Now},
+		client: &client{
+			base: base, cred: cfg.Credentials, session: cfg.Session,
+			http: &http.Client{Transport: transport, CheckRedirect: sameHost},
+		},
+	}, nil
+}
+
+// Name returns "redfish".
+func (r *Redfish) Name() string { return "redfish" }
+
+// Zones lists one platform zone per chassis that shows power.
+func (r *Redfish) Zones() []telemetry.Zone { return r.listed }
+
+// Read appends what Run saw last.
+func (r *Redfish) Read(_ context.Context, dst []telemetry.Reading) ([]telemetry.Reading, error) {
+	return r.read(dst)
+}
+
+// Run polls until ctx ends, then gives the session back.
+func (r *Redfish) Run(ctx context.Context) error {
+	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		r.client.logout(end)
+		r.client.http.CloseIdleConnections()
+	}()
+	return r.run(ctx, r.poll)
+}
+
+// Poll asks the controller once, for programs that exit after one reading.
+// It must not run beside Run.
+func (r *Redfish) Poll(ctx context.Context) { r.once(ctx, r.poll) }
+
+// Bases tells for each zone key what its figure means.
+func (r *Redfish) Bases() map[string]Basis {
+	r.found.Lock()
+	defer r.found.Unlock()
+	out := map[string]Basis{}
+	for _, s := range r.sources {
+		out[s.key()] = s.basis
+	}
+	return out
+}
+
+// Probes says which resource each chassis is read from, and what that means.
+func (r *Redfish) Probes() []telemetry.Probe {
+	r.found.Lock()
+	defer r.found.Unlock()
+	var out []telemetry.Probe
+	for _, s := range r.sources {
+		out = append(out, telemetry.Probe{Name: "redfish/" + s.key(), Used: true,
+			Reason: fmt.Sprintf("%s of %s: %s", s.field, s.paths[0], s.basis)})
+	}
+	return out
+}
+
+// rediscoverAfter is the number of polls without any figure after which the
+// chassis are looked for anew: a firmware update moves resources.
+const rediscoverAfter = 3
+
+// poll reads every chassis, after finding them at first.
+func (r *Redfish) poll(ctx context.Context) ([]observation, error) {
+	if len(r.sources) == 0 || r.failing >= rediscoverAfter {
+		found, err := r.discover(ctx)
+		if err != nil {
+			return nil, r.explain(err)
+		}
+		r.found.Lock()
+		r.sources, r.failing = found, 0
+		r.found.Unlock()
+	}
+	var out []observation
+	var firstErr error
+	for _, s := range r.sources {
+		w, err := s.read(ctx, r.client)
+		if err != nil {
+			err = r.explain(err)
+		}
+		if firstErr == nil {
+			firstErr = err
+		}
+		out = append(out, observation{zone: s.zone(r.sources), power: w, err: err})
+	}
+	if !anyGood(out) {
+		r.failing++
+		return nil, firstErr
+	}
+	r.failing = 0
+	return out, nil
+}
+
+func anyGood(all []observation) bool {
+	for _, o := range all {
+		if o.err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// explain adds what to do about an error of the controller.
+func (r *Redfish) explain(err error) error {
+	u := &telemetry.Unavailable{Reason: "the controller at " + r.client.base.Host + " shows no power", Err: err}
+	var status *StatusError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &status) && status.Code == http.StatusUnauthorized:
+		u.Mend = "check user and password"
+	case errors.As(err, &status) && status.Code == http.StatusForbidden:
+		u.Mend = "give the user the Login privilege"
+	case errors.As(err, &unknown):
+		u.Mend = "give the controller's certificate authority, or its own certificate, as trusted"
+	case errors.Is(err, context.DeadlineExceeded):
+		u.Mend = "the controller is slow: raise timeout and interval"
+	}
+	return u
+}
+
+// discover lists the chassis and picks the best source of each.
+func (r *Redfish) discover(ctx context.Context) ([]*source, error) {
+	paths, err := r.chassis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []*source
+	var errs []error
+	for _, p := range paths {
+		s, err := pick(ctx, r.client, p)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("chassis %s: %w", path.Base(p), err))
+			continue
+		}
+		out = append(out, s)
+	}
+	if len(out) == 0 {
+		return nil, errors.Join(append(errs, errors.New("no chassis shows power"))...)
+	}
+	return out, nil
+}
+
+const chassisRoot = "/redfish/v1/Chassis"
+
+// maxChassis bounds the requests of one discovery.
+const maxChassis = 64
+
+func (r *Redfish) chassis(ctx context.Context) ([]string, error) {
+	var paths []string
+	for _, id := range r.cfg.Chassis {
+		paths = append(paths, chassisRoot+"/"+id)
+	}
+	if len(paths) > 0 {
+		return paths, nil
+	}
+	var all struct{ Members []link }
+	if err := r.client.get(ctx, chassisRoot, &all); err != nil {
+		return nil, err
+	}
+	for _, m := range all.Members[:min(len(all.Members), maxChassis)] {
+		paths = append(paths, m.ID)
+	}
+	return paths, nil
+}
+
+// zone describes the chassis; its parent is the enclosure, if that is read too.
+func (s *source) zone(all []*source) telemetry.Zone {
+	z := telemetry.Zone{Key: s.key(), Component: wattle.Platform, Socket: -1}
+	for _, o := range all {
+		if s.within != "" && strings.TrimSuffix(o.chassis, "/") == strings.TrimSuffix(s.within, "/") {
+			z.Parent = o.key()
+		}
+	}
+	return z
+}
+
+func (s *source) key() string { return "chassis-" + path.Base(s.chassis) }
