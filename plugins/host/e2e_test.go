@@ -20,12 +20,15 @@ import (
 	"github.com/wattle-project/wattle/plugins/proto"
 )
 
+var built string // the folder of binaries, once made
+
 // binaries compiles the example and the stranger, once for all tests.
 var binaries = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "plugins")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir+"/",
 		"github.com/wattle-project/wattle/plugins/sdk/example", "github.com/wattle-project/wattle/plugins/host/testdata/stranger")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -37,8 +40,8 @@ var binaries = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, _ := binaries(); dir != "" {
-		_ = os.RemoveAll(dir)
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
@@ -46,6 +49,9 @@ func TestMain(m *testing.M) {
 // build returns a compiled command and its checksum.
 func build(t testing.TB, name string) (path, sum string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("builds and starts processes")
+	}
 	dir, err := binaries()
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +121,9 @@ func TestRealPluginIsReadKilledAndRestarted(t *testing.T) {
 	checkHundredWatts(t, a, b)
 	if u := m.Uses(); len(u) != 1 || u[0].PID != 1 || u[0].Share != 1 {
 		t.Errorf("uses %+v", u)
+	}
+	if g := m.Gauges(); len(g) != 1 || g[0].Ratio != 0.5 {
+		t.Errorf("gauges %+v", g)
 	}
 
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {

@@ -32,6 +32,7 @@ type answer struct {
 	zones    []proto.Zone // nil when the known revision holds
 	readings []proto.Stamped
 	uses     []proto.Use
+	gauges   []proto.Gauge
 }
 
 // meterError is an error that the plugin's meter reported.
@@ -57,6 +58,7 @@ type Meter struct {
 	zones    []proto.Zone
 	readings []proto.Reading
 	uses     []proto.Use
+	gauges   []proto.Gauge
 	stamps   map[string]stamp
 }
 
@@ -107,6 +109,9 @@ func (m *Meter) Zones() []proto.Zone { return m.zones }
 // old. The slice is the meter's own.
 func (m *Meter) Uses() []proto.Use { return m.uses }
 
+// Gauges lists how busy the zones were, as Uses does.
+func (m *Meter) Gauges() []proto.Gauge { return m.gauges }
+
 // Read asks the plugin. When it does not answer, the readings of the last good
 // answer are returned with their old times, up to MaxAge; then an error is.
 func (m *Meter) Read(ctx context.Context, dst []proto.Reading) ([]proto.Reading, error) {
@@ -120,7 +125,7 @@ func (m *Meter) Read(ctx context.Context, dst []proto.Reading) ([]proto.Reading,
 		}
 		err = fmt.Errorf("plugin %s: %w", m.cfg.Name, err)
 	}
-	m.uses = nil
+	m.uses, m.gauges = nil, nil
 	if at := m.Status().LastRead; !at.IsZero() && time.Since(at) <= m.cfg.MaxAge {
 		return append(dst, m.readings...), nil
 	}
@@ -167,7 +172,7 @@ func (m *Meter) keep(a *answer) {
 	for _, r := range a.readings {
 		m.readings = append(m.readings, m.date(r))
 	}
-	m.uses = a.uses
+	m.uses, m.gauges = a.uses, a.gauges
 	m.mu.Lock()
 	m.status.LastRead = time.Now()
 	m.mu.Unlock()

@@ -166,7 +166,7 @@ func (p *process) read(ctx context.Context, known uint64) (*answer, error) {
 	if a.readings, err = proto.DecodeReadings(nil, m.GetReadings(), p.zones, received); err != nil {
 		return nil, err
 	}
-	a.uses = proto.DecodeUses(nil, m.GetUses())
+	a.uses, a.gauges = proto.DecodeUses(nil, m.GetUses()), proto.DecodeGauges(nil, m.GetGauges())
 	return a, nil
 }
 

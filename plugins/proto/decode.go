@@ -120,4 +120,15 @@ func DecodeUses(dst []Use, ms []*meterpb.Use) []Use {
 	return dst
 }
 
+// DecodeGauges converts messages and drops those without a zone or name and
+// those outside [0, 1].
+func DecodeGauges(dst []Gauge, ms []*meterpb.Gauge) []Gauge {
+	for _, m := range ms[:min(len(ms), MaxUses)] {
+		if r := m.GetRatio(); m.GetZone() != "" && m.GetName() != "" && r >= 0 && r <= 1 {
+			dst = append(dst, Gauge{Zone: m.GetZone(), Name: clip(m.GetName()), Ratio: r})
+		}
+	}
+	return dst
+}
+
 func clip(s string) string { return s[:min(len(s), maxText)] }

@@ -54,3 +54,12 @@ func EncodeUses(uses []Use) []*meterpb.Use {
 	}
 	return out
 }
+
+// EncodeGauges makes the messages of gauges.
+func EncodeGauges(gauges []Gauge) []*meterpb.Gauge {
+	out := make([]*meterpb.Gauge, len(gauges))
+	for i, g := range gauges {
+		out[i] = &meterpb.Gauge{Zone: g.Zone, Name: g.Name, Ratio: g.Ratio}
+	}
+	return out
+}

@@ -52,6 +52,14 @@ type Use struct {
 	Basis string  // what the share rests on, for example "engine"
 }
 
+// Gauge is how busy a part of a device was.
+type Gauge struct {
+	Zone string // key of the zone or of a part of it
+	// Name is "utilisation", "engine", "sm", "tensor" or "dram".
+	Name  string
+	Ratio float64 // in [0, 1]
+}
+
 // Capabilities says who a plugin is.
 type Capabilities struct {
 	Name    string // value of the label "source"
@@ -70,4 +78,6 @@ type Meter interface {
 	Read(ctx context.Context, dst []Reading) ([]Reading, error)
 	// Uses lists who used the zones, as of the last Read; nil if unknown.
 	Uses() []Use
+	// Gauges lists how busy its zones were, as of the last Read; nil if unknown.
+	Gauges() []Gauge
 }

@@ -23,6 +23,8 @@ type (
 	Reading = proto.Reading
 	// Use is a share of a zone's dynamic energy.
 	Use = proto.Use
+	// Gauge is how busy a part of a device was.
+	Gauge = proto.Gauge
 	// Capabilities says who the plugin is.
 	Capabilities = proto.Capabilities
 )

@@ -48,7 +48,8 @@ func (s *server) Read(ctx context.Context, req *meterpb.ReadRequest) (*meterpb.R
 	}
 	s.revise()
 	out := &meterpb.ReadResponse{
-		Revision: s.revision, Readings: proto.EncodeReadings(readings, time.Now()), Uses: proto.EncodeUses(s.meter.Uses()),
+		Revision: s.revision, Readings: proto.EncodeReadings(readings, time.Now()),
+		Uses: proto.EncodeUses(s.meter.Uses()), Gauges: proto.EncodeGauges(s.meter.Gauges()),
 	}
 	if req.GetKnownRevision() != s.revision {
 		out.Zones = proto.EncodeZones(s.zones)

@@ -23,11 +23,14 @@ type Board struct {
 	HasPower  bool
 	// Utilisation is the share of time any kernel ran; missing in MIG mode.
 	Utilisation Ratio
-	Memory      wattle.Bytes // in use
-	Instances   []Instance
-	Processes   []Process
-	Owners      []Owner
-	Err         error // why nothing could be read of this board
+	// Graphics, SM, Tensor and DRAM are fields 1001, 1002, 1004 and 1005 of the
+	// whole board.
+	Graphics, SM, Tensor, DRAM Ratio
+	Memory                     wattle.Bytes // in use
+	Instances                  []Instance
+	Processes                  []Process
+	Owners                     []Owner
+	Err                        error // why nothing could be read of this board
 }
 
 // Instance is a MIG instance of a board.
@@ -38,10 +41,10 @@ type Instance struct {
 	// Slices is the number of compute slices of this instance, OfSlices that
 	// of the whole board (7, or 4 on an A30).
 	Slices, OfSlices int
-	// Graphics is field 1001 and SM field 1002; both are relative to the
-	// instance, not to the board.
-	Graphics, SM Ratio
-	Memory       wattle.Bytes
+	// Graphics, SM, Tensor and DRAM are fields 1001, 1002, 1004 and 1005,
+	// relative to the instance, not to the board.
+	Graphics, SM, Tensor, DRAM Ratio
+	Memory                     wattle.Bytes
 }
 
 // Process is a process with work on a board.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -230,6 +231,19 @@ func TestUses(t *testing.T) {
 		if got[i] != want[i] {
 			t.Errorf("use %d = %+v, want %+v", i, got[i], want[i])
 		}
+	}
+}
+
+func TestGaugesLeaveOutWhatIsMissing(t *testing.T) {
+	s := &script{boards: []Board{{UUID: "GPU-1", HasPower: true, Utilisation: known(.9), DRAM: known(.2),
+		Instances: []Instance{{Key: "m", Slices: 1, SM: known(.1)}}}}}
+	m := newMeter(t, s, DefaultConfig())
+	if _, err := m.Read(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	want := []Gauge{{"GPU-1", "utilisation", .9}, {"GPU-1", "dram", .2}, {"m", "sm", .1}}
+	if got := m.Gauges(); !slices.Equal(got, want) {
+		t.Errorf("gauges %+v, want %+v", got, want)
 	}
 }
 

@@ -361,6 +361,7 @@ type ReadResponse struct {
 	Readings      []*Reading             `protobuf:"bytes,3,rep,name=readings,proto3" json:"readings,omitempty"`
 	Uses          []*Use                 `protobuf:"bytes,4,rep,name=uses,proto3" json:"uses,omitempty"`
 	Error         string                 `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"` // why no zone at all could be read; the process is healthy
+	Gauges        []*Gauge               `protobuf:"bytes,6,rep,name=gauges,proto3" json:"gauges,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -428,6 +429,13 @@ func (x *ReadResponse) GetError() string {
 		return x.Error
 	}
 	return ""
+}
+
+func (x *ReadResponse) GetGauges() []*Gauge {
+	if x != nil {
+		return x.Gauges
+	}
+	return nil
 }
 
 type Reading struct {
@@ -652,6 +660,66 @@ func (x *Use) GetBasis() string {
 	return ""
 }
 
+type Gauge struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Zone          string                 `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`     // key of the zone or of a part of it
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`     // "utilisation", "engine", "sm", "tensor", "dram"
+	Ratio         float64                `protobuf:"fixed64,3,opt,name=ratio,proto3" json:"ratio,omitempty"` // in [0, 1]
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gauge) Reset() {
+	*x = Gauge{}
+	mi := &file_meterpb_meter_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gauge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gauge) ProtoMessage() {}
+
+func (x *Gauge) ProtoReflect() protoreflect.Message {
+	mi := &file_meterpb_meter_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gauge.ProtoReflect.Descriptor instead.
+func (*Gauge) Descriptor() ([]byte, []int) {
+	return file_meterpb_meter_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Gauge) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Gauge) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Gauge) GetRatio() float64 {
+	if x != nil {
+		return x.Ratio
+	}
+	return 0
+}
+
 var File_meterpb_meter_proto protoreflect.FileDescriptor
 
 const file_meterpb_meter_proto_rawDesc = "" +
@@ -678,13 +746,14 @@ const file_meterpb_meter_proto_rawDesc = "" +
 	"boundWatts\x12\x18\n" +
 	"\aoverlap\x18\a \x01(\bR\aoverlap\"4\n" +
 	"\vReadRequest\x12%\n" +
-	"\x0eknown_revision\x18\x01 \x01(\x04R\rknownRevision\"\xe2\x01\n" +
+	"\x0eknown_revision\x18\x01 \x01(\x04R\rknownRevision\"\x99\x02\n" +
 	"\fReadResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x122\n" +
 	"\x05zones\x18\x02 \x03(\v2\x1c.wattle.plugin.meter.v1.ZoneR\x05zones\x12;\n" +
 	"\breadings\x18\x03 \x03(\v2\x1f.wattle.plugin.meter.v1.ReadingR\breadings\x12/\n" +
 	"\x04uses\x18\x04 \x03(\v2\x1b.wattle.plugin.meter.v1.UseR\x04uses\x12\x14\n" +
-	"\x05error\x18\x05 \x01(\tR\x05error\"\xb8\x01\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\x125\n" +
+	"\x06gauges\x18\x06 \x03(\v2\x1d.wattle.plugin.meter.v1.GaugeR\x06gauges\"\xb8\x01\n" +
 	"\aReading\x12\x12\n" +
 	"\x04zone\x18\x01 \x01(\rR\x04zone\x12\x1f\n" +
 	"\vstamp_nanos\x18\x02 \x01(\x03R\n" +
@@ -702,7 +771,11 @@ const file_meterpb_meter_proto_rawDesc = "" +
 	"\x03pod\x18\x05 \x01(\tR\x03pod\x12\x1c\n" +
 	"\tcontainer\x18\x06 \x01(\tR\tcontainer\x12\x14\n" +
 	"\x05share\x18\a \x01(\x01R\x05share\x12\x14\n" +
-	"\x05basis\x18\b \x01(\tR\x05basis2\xa4\x02\n" +
+	"\x05basis\x18\b \x01(\tR\x05basis\"E\n" +
+	"\x05Gauge\x12\x12\n" +
+	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05ratio\x18\x03 \x01(\x01R\x05ratio2\xa4\x02\n" +
 	"\x05Meter\x12i\n" +
 	"\fCapabilities\x12+.wattle.plugin.meter.v1.CapabilitiesRequest\x1a,.wattle.plugin.meter.v1.CapabilitiesResponse\x12]\n" +
 	"\bDescribe\x12'.wattle.plugin.meter.v1.DescribeRequest\x1a(.wattle.plugin.meter.v1.DescribeResponse\x12Q\n" +
@@ -720,7 +793,7 @@ func file_meterpb_meter_proto_rawDescGZIP() []byte {
 	return file_meterpb_meter_proto_rawDescData
 }
 
-var file_meterpb_meter_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_meterpb_meter_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_meterpb_meter_proto_goTypes = []any{
 	(*CapabilitiesRequest)(nil),  // 0: wattle.plugin.meter.v1.CapabilitiesRequest
 	(*CapabilitiesResponse)(nil), // 1: wattle.plugin.meter.v1.CapabilitiesResponse
@@ -731,23 +804,25 @@ var file_meterpb_meter_proto_goTypes = []any{
 	(*ReadResponse)(nil),         // 6: wattle.plugin.meter.v1.ReadResponse
 	(*Reading)(nil),              // 7: wattle.plugin.meter.v1.Reading
 	(*Use)(nil),                  // 8: wattle.plugin.meter.v1.Use
+	(*Gauge)(nil),                // 9: wattle.plugin.meter.v1.Gauge
 }
 var file_meterpb_meter_proto_depIdxs = []int32{
 	4, // 0: wattle.plugin.meter.v1.DescribeResponse.zones:type_name -> wattle.plugin.meter.v1.Zone
 	4, // 1: wattle.plugin.meter.v1.ReadResponse.zones:type_name -> wattle.plugin.meter.v1.Zone
 	7, // 2: wattle.plugin.meter.v1.ReadResponse.readings:type_name -> wattle.plugin.meter.v1.Reading
 	8, // 3: wattle.plugin.meter.v1.ReadResponse.uses:type_name -> wattle.plugin.meter.v1.Use
-	0, // 4: wattle.plugin.meter.v1.Meter.Capabilities:input_type -> wattle.plugin.meter.v1.CapabilitiesRequest
-	2, // 5: wattle.plugin.meter.v1.Meter.Describe:input_type -> wattle.plugin.meter.v1.DescribeRequest
-	5, // 6: wattle.plugin.meter.v1.Meter.Read:input_type -> wattle.plugin.meter.v1.ReadRequest
-	1, // 7: wattle.plugin.meter.v1.Meter.Capabilities:output_type -> wattle.plugin.meter.v1.CapabilitiesResponse
-	3, // 8: wattle.plugin.meter.v1.Meter.Describe:output_type -> wattle.plugin.meter.v1.DescribeResponse
-	6, // 9: wattle.plugin.meter.v1.Meter.Read:output_type -> wattle.plugin.meter.v1.ReadResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	9, // 4: wattle.plugin.meter.v1.ReadResponse.gauges:type_name -> wattle.plugin.meter.v1.Gauge
+	0, // 5: wattle.plugin.meter.v1.Meter.Capabilities:input_type -> wattle.plugin.meter.v1.CapabilitiesRequest
+	2, // 6: wattle.plugin.meter.v1.Meter.Describe:input_type -> wattle.plugin.meter.v1.DescribeRequest
+	5, // 7: wattle.plugin.meter.v1.Meter.Read:input_type -> wattle.plugin.meter.v1.ReadRequest
+	1, // 8: wattle.plugin.meter.v1.Meter.Capabilities:output_type -> wattle.plugin.meter.v1.CapabilitiesResponse
+	3, // 9: wattle.plugin.meter.v1.Meter.Describe:output_type -> wattle.plugin.meter.v1.DescribeResponse
+	6, // 10: wattle.plugin.meter.v1.Meter.Read:output_type -> wattle.plugin.meter.v1.ReadResponse
+	8, // [8:11] is the sub-list for method output_type
+	5, // [5:8] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_meterpb_meter_proto_init() }
@@ -766,7 +841,7 @@ func file_meterpb_meter_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meterpb_meter_proto_rawDesc), len(file_meterpb_meter_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

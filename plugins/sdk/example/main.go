@@ -36,3 +36,8 @@ func (s *steady) Read(_ context.Context, dst []sdk.Reading) ([]sdk.Reading, erro
 func (s *steady) Uses() []sdk.Use {
 	return []sdk.Use{{Zone: "board-0", PID: 1, Share: 1, Basis: "process"}}
 }
+
+// Gauges implements sdk.Meter.
+func (s *steady) Gauges() []sdk.Gauge {
+	return []sdk.Gauge{{Zone: "board-0", Name: "utilisation", Ratio: 0.5}}
+}

@@ -117,15 +117,24 @@ func takeActivity(b *gpu.Board, instance int, field gpu.Field, v gpu.Value) {
 			b.Memory = max(b.Memory, used)
 		}
 	}
+	engine, sm, tensor, dram := &b.Graphics, &b.SM, &b.Tensor, &b.DRAM
+	if instance >= 0 {
+		in := &b.Instances[instance]
+		engine, sm, tensor, dram = &in.Graphics, &in.SM, &in.Tensor, &in.DRAM
+	}
 	ratio := v.Ratio()
-	if instance < 0 || !ratio.Known {
+	if !ratio.Known {
 		return
 	}
 	switch field {
 	case gpu.GraphicsActive:
-		b.Instances[instance].Graphics = ratio
+		*engine = ratio
 	case gpu.SMActive:
-		b.Instances[instance].SM = ratio
+		*sm = ratio
+	case gpu.TensorActive:
+		*tensor = ratio
+	case gpu.DRAMActive:
+		*dram = ratio
 	}
 }
 
