@@ -144,7 +144,7 @@ func (e *Engine) addEntries() Findings {
 		if len(rules) == 0 {
 			continue
 		}
-		x := &entry{id: id, cache: newCache(e.cfg.CacheSize), last: newCache(e.cfg.CacheSize), logged: newCache(min(e.cfg.CacheSize, 1024))}
+		x := newEntry(id, e.cfg.CacheSize)
 		x.reads = newAnalyser(e.compiler).reads(ref)
 		x.slow = x.reads.slow()
 		body, err := e.compiler.QueryCompiler().Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(resultVar), ast.NewTerm(ref))))

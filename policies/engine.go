@@ -2,6 +2,7 @@ package policies
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -152,10 +153,12 @@ type scratch struct {
 // they are known.
 func (e *Engine) resolve(x *entry, g *generation, r row, n int, s *scratch) {
 	s.out, s.misses = s.out[:0], s.misses[:0]
-	s.key = x.class(s.key[:0], &r, g)
-	prefix := len(s.key)
 	failed := uint64(0)
 	x.mu.Lock()
+	var class uint64
+	s.key, class = x.class(s.key[:0], &r, g)
+	s.key = binary.LittleEndian.AppendUint64(s.key[:0], class)
+	prefix := len(s.key)
 	for i := range n {
 		r.i = i
 		var o *outcome
@@ -205,7 +208,7 @@ func (e *Engine) fill(x *entry, g *generation, r *row, s *scratch, prefix int) {
 		} else {
 			x.last.put(jobs[j].last, o)
 		}
-		x.cache.put(jobs[j].key, o)
+		x.results.put(jobs[j].key, o)
 		for _, i := range jobs[j].rows {
 			s.out[i] = o
 		}
@@ -215,18 +218,20 @@ func (e *Engine) fill(x *entry, g *generation, r *row, s *scratch, prefix int) {
 // standIn is what serves instead of a failed evaluation. x.mu is held.
 func (e *Engine) standIn(x *entry, j *job, f *wattle.Function, err error) *outcome {
 	e.fallbacks.Add(uint64(len(j.rows)))
-	from, source := x.last.get([]byte(j.last)), "last good result"
-	if from == nil {
+	from, ok := x.last.get([]byte(j.last))
+	source := "last good result"
+	if !ok {
 		from, source = e.defaultOutcome(x.id), "built-in default"
 	}
 	o := *from
 	o.failed, o.backoff = true, 1
-	if before := x.cache.get([]byte(j.key)); before != nil && before.failed {
+	if before, ok := x.results.get([]byte(j.key)); ok && before.failed {
 		o.backoff = min(before.backoff*2, maxBackoff)
 	}
 	o.wait = o.backoff
-	if class := x.classOf(j); x.logged.get([]byte(class)) == nil {
-		x.logged.put(class, &o)
+	class := x.classOf(j)
+	if _, done := x.logged.get([]byte(class)); !done {
+		x.logged.put(class, true)
 		e.cfg.logger().Warn("policy evaluation failed; it is logged once per class",
 			"policy", e.name, "entry", x.name(), "serves", source, "error", err,
 			"function", string(f.ID), "tenant", string(f.Tenant), "class", f.Class)

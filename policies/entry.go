@@ -33,10 +33,19 @@ type entry struct {
 	reads readSet
 	slow  bool // reads only what is constant for the fleet
 
-	mu     sync.Mutex
-	cache  *cache // results by class and candidate fields
-	last   *cache // last good results by request and target
-	logged *cache // classes whose failure was logged
+	mu      sync.Mutex
+	classes *cache[uint64]   // numbers of classes
+	newest  uint64           // the number given last; none is given twice
+	results *cache[*outcome] // by class number and candidate fields
+	last    *cache[*outcome] // last good results by request and target
+	logged  *cache[bool]     // classes whose failure was logged
+}
+
+func newEntry(id entryID, size int) *entry {
+	return &entry{
+		id: id, classes: newCache[uint64](size), results: newCache[*outcome](size),
+		last: newCache[*outcome](size), logged: newCache[bool](min(size, 1024)),
+	}
 }
 
 func (x *entry) name() string { return entryNames()[x.id] }
@@ -49,17 +58,25 @@ func (x *entry) rows(n int) int {
 	return n
 }
 
-// class appends the part of the key that all rows of a batch share: the request
-// and parameter fields that are read, and the content of the data that is read.
-func (x *entry) class(dst []byte, r *row, g *generation) []byte {
-	dst = r.appendKey(dst, x.reads.request)
-	dst = r.appendKey(dst, x.reads.params)
-	return append(dst, g.keys[x.id][:]...)
+// class returns the number of the batch's class: the request and parameter
+// fields that are read, and the content of the data that is read. A class that
+// was evicted gets a new number. buf is scratch. x.mu is held.
+func (x *entry) class(buf []byte, r *row, g *generation) ([]byte, uint64) {
+	buf = r.appendKey(buf, x.reads.request)
+	buf = r.appendKey(buf, x.reads.params)
+	buf = append(buf, g.keys[x.id][:]...)
+	n, ok := x.classes.get(buf)
+	if !ok {
+		x.newest++
+		n = x.newest
+		x.classes.put(string(buf), n)
+	}
+	return buf, n
 }
 
 // hit returns what is cached under key, nil where an evaluation is due.
 func (x *entry) hit(key []byte) *outcome {
-	o := x.cache.get(key)
+	o, _ := x.results.get(key)
 	if o == nil || !o.failed {
 		return o
 	}

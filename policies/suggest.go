@@ -13,7 +13,11 @@ func suggest(got string, names []string) string {
 	}
 	best, least := "", 1+max(2, len(got)/3)
 	for _, n := range names {
-		if d := distance(got, n); d < least {
+		d := distance(got, n)
+		if len(got) > 1 && strings.HasPrefix(n, got) { // "p95" is short for "p95_us"
+			d = min(d, 2)
+		}
+		if d < least {
 			best, least = n, d
 		}
 	}
