@@ -40,16 +40,24 @@ type columns struct {
 	ends                          bool
 }
 
+func azure2021Columns() columns {
+	return columns{app: "app", function: "func", time: "end_timestamp", duration: "duration", ends: true}
+}
+
+func eventColumns() columns {
+	return columns{function: "function", time: "time_s", duration: "duration_s?"}
+}
+
 // ReadAzure2021 reads the Azure Functions Invocation Trace 2021: see the format
 // "azure-2021" in the package documentation.
 func ReadAzure2021(path string, c Config) (Trace, error) {
-	return findEvents(path, c, columns{app: "app", function: "func", time: "end_timestamp", duration: "duration", ends: true})
+	return findEvents(path, c, azure2021Columns())
 }
 
 // ReadEvents reads rows of time_s, function, duration_s: see the format
 // "events" in the package documentation.
 func ReadEvents(path string, c Config) (Trace, error) {
-	return findEvents(path, c, columns{function: "function", time: "time_s", duration: "duration_s?"})
+	return findEvents(path, c, eventColumns())
 }
 
 func findEvents(path string, c Config, cols columns) (Trace, error) {
