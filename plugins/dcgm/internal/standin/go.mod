@@ -1,0 +1,3 @@
+module github.com/NVIDIA/go-dcgm
+
+go 1.23
