@@ -35,7 +35,8 @@ type Columns struct {
 	// Energy of the parts as the meter at the machine would see them (no PUE).
 	StartEnergy, ExecEnergy []Joules // dynamic
 	IdleEnergy, NetEnergy   []Joules // share of idle power while reserved; network
-	Energy                  []Joules // sum of the four
+	KeepEnergy              []Joules // share of idle power while kept warm afterwards
+	Energy                  []Joules // sum of the five
 
 	Carbon   []GramsCO2e // operational: energy × PUE × intensity over the run
 	Embodied []GramsCO2e
@@ -56,7 +57,8 @@ func (c *Columns) Reset(n int) {
 	c.Network, c.Start, c.Exec = zeroed(c.Network, n), zeroed(c.Start, n), zeroed(c.Exec, n)
 	c.Mean, c.P95 = zeroed(c.Mean, n), zeroed(c.P95, n)
 	c.StartEnergy, c.ExecEnergy = zeroed(c.StartEnergy, n), zeroed(c.ExecEnergy, n)
-	c.IdleEnergy, c.NetEnergy, c.Energy = zeroed(c.IdleEnergy, n), zeroed(c.NetEnergy, n), zeroed(c.Energy, n)
+	c.IdleEnergy, c.NetEnergy, c.KeepEnergy = zeroed(c.IdleEnergy, n), zeroed(c.NetEnergy, n), zeroed(c.KeepEnergy, n)
+	c.Energy = zeroed(c.Energy, n)
 	c.Carbon, c.Embodied, c.Cost = zeroed(c.Carbon, n), zeroed(c.Embodied, n), zeroed(c.Cost, n)
 	c.Isolation, c.Quality = zeroed(c.Isolation, n), zeroed(c.Quality, n)
 	c.Age, c.Penalty = zeroed(c.Age, n), zeroed(c.Penalty, n)

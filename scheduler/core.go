@@ -52,6 +52,9 @@ type Config struct {
 	// deferral. MaxSlots bounds how many slots one request is measured for.
 	Slot     time.Duration
 	MaxSlots int
+	// Hold is how long an unused instance is kept. A use is expected to cost the
+	// idle time until the next one, at most Hold; 0 leaves keep-alive out.
+	Hold time.Duration
 	// Plans is the number of cached plans, rounded up to a power of two. A plan
 	// takes about 220 bytes per feasible candidate.
 	Plans int
@@ -84,6 +87,7 @@ type Core struct {
 	from    []int // row of each option
 	actions []wattle.Action
 	built   uint64
+	paces   []pace
 }
 
 // New returns a Core, or what is wrong with its configuration.

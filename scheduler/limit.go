@@ -14,9 +14,10 @@ type bounds struct {
 	cost float64
 }
 
-// findHome notes the best p95 that the home cluster offers warm and fresh. A
-// home that a policy or a limit refuses still is what others compare with; a
-// home without a fitting device is not.
+// findHome notes the best p95 that the home cluster offers warm and fresh, and
+// marks its rows: home is always within any distance of home. A home that a
+// policy or a limit refuses still is what others compare with; a home without a
+// fitting device is not.
 func (p *plan) findHome(x *scratch, s *state.Snapshot) {
 	const unfit = wattle.ReasonAccelerator | wattle.ReasonIsolation
 	p.homeP95 = [2]int64{math.MaxInt64, math.MaxInt64}
@@ -29,17 +30,19 @@ func (p *plan) findHome(x *scratch, s *state.Snapshot) {
 			continue
 		}
 		kind := 0
-		if x.columns.Sandbox[i] == wattle.Warm {
-			p.home = append(p.home, target)
-		} else {
+		if x.columns.Sandbox[i] != wattle.Warm {
 			kind = 1
 		}
 		p.homeP95[kind] = min(p.homeP95[kind], int64(x.columns.P95[i]))
 	}
+	for i := range p.rows {
+		p.rows[i].home = s.Fleet.Targets[p.rows[i].target].Cluster == home
+	}
 }
 
-// bounds resolves "within x of home" against home's present state, warm or
-// not, and "within x of the cheapest" against what is available.
+// bounds resolves "within x of home" against what home would take now, and
+// "within x of the cheapest" against what is available. Home counts as warm
+// when the function is warm anywhere: had it stayed, it would be warm there.
 func (p *plan) bounds(s *state.Snapshot, f *wattle.Function) bounds {
 	b := bounds{math.MaxInt64, math.Inf(1)}
 	if !p.relative {
@@ -47,11 +50,8 @@ func (p *plan) bounds(s *state.Snapshot, f *wattle.Function) bounds {
 	}
 	if l := &p.intent.Limits; l.P95OverHome > 0 {
 		kind := 1
-		for _, t := range p.home {
-			if s.Load.Warm(f.Index, t) > 0 {
-				kind = 0
-				break
-			}
+		if s.Load.WarmAnywhere(f.Index) {
+			kind = 0
 		}
 		b.p95 = permille(p.homeP95[kind], l.P95OverHome)
 	}
@@ -75,11 +75,13 @@ func permille(v, m int64) int64 {
 	return v * m / 1000
 }
 
-func (b *bounds) admits(w *row) bool { return w.p95-int64(w.delay) <= b.p95 && w.cost <= b.cost }
+func (b *bounds) admits(w *row) bool {
+	return (w.home || w.p95-int64(w.delay) <= b.p95) && w.cost <= b.cost
+}
 
 func (b *bounds) why(w *row) wattle.Reasons {
 	var r wattle.Reasons
-	if w.p95-int64(w.delay) > b.p95 {
+	if !w.home && w.p95-int64(w.delay) > b.p95 {
 		r |= wattle.ReasonLatency
 	}
 	if w.cost > b.cost {

@@ -22,7 +22,6 @@ type plan struct {
 	until      int64 // and of the last: no run then leaves its period
 	intent     wattle.Intent
 	rows       []row
-	home       []int32 // rows of the home cluster, unsorted limits apply to them
 	homeP95    [2]int64
 	reasons    wattle.Reasons
 	considered int32
@@ -36,6 +35,7 @@ type row struct {
 	cost    float64
 	target  int32
 	sandbox wattle.Sandbox
+	home    bool
 	delay   time.Duration
 	score   int64
 	est     wattle.Estimate
@@ -88,8 +88,9 @@ func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, par
 		*intent = DefaultIntent()
 	}
 	x.enumerate(s.Fleet, f, c.slots(params, intent), c.cfg.Slot)
+	keep := c.pause(f.Index, int(s.Load.Live(f.Index)))
 	x.batch = state.Batch{
-		Now: now, State: s, Function: f, Params: params, Intent: intent,
+		Now: now, Keep: keep, State: s, Function: f, Params: params, Intent: intent,
 		Origin: origin(s.Fleet, f, params), Columns: &x.columns, Refused: x.refused,
 	}
 	for _, st := range c.cfg.Stages {
@@ -104,7 +105,7 @@ func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, par
 			x.refused[i] |= wattle.ReasonPolicy
 		}
 		x.refused[i] |= absolute(&x.columns, i, params, &intent.Limits)
-		x.price[i] = s.Price(x.columns.Target[i]).Times(f.Needs.CPU.VCPU() * (x.columns.Start[i] + x.columns.Exec[i]).Seconds())
+		x.price[i] = s.Price(x.columns.Target[i]).Times(f.Needs.CPU.VCPU() * (x.columns.Start[i] + x.columns.Exec[i] + keep).Seconds())
 		x.g[i] = weigh(&x.columns, i, &intent.Objective, x.price[i], x.verdicts.Score[i])
 	}
 }
@@ -195,7 +196,7 @@ func over[T ~float64](v, limit T) bool { return limit > 0 && v > limit }
 // compile keeps the candidates that were not refused, sorted by G.
 func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot) {
 	c := &x.columns
-	p.rows, p.home, p.reasons = p.rows[:0], p.home[:0], 0
+	p.rows, p.reasons = p.rows[:0], 0
 	p.considered = int32(c.Len())
 	p.from, p.until = now.UnixNano(), math.MaxInt64
 	for i := range x.refused {

@@ -11,6 +11,9 @@ import (
 // driver must do. Events of one instant are given in the order of their kinds.
 // The returned slice is valid until the next Step.
 func (c *Core) Step(now time.Time, s *state.Snapshot, e wattle.Event) []wattle.Action {
+	if e.Kind == wattle.Arrived {
+		c.observe(e.Function.Index, now.UnixNano())
+	}
 	if c.cfg.Keeper == nil {
 		c.actions = c.actions[:0]
 		if e.Kind == wattle.Finished {
@@ -20,6 +23,40 @@ func (c *Core) Step(now time.Time, s *state.Snapshot, e wattle.Event) []wattle.A
 	}
 	c.actions = c.cfg.Keeper.Step(now, s, e, c.actions[:0])
 	return c.actions
+}
+
+// pace is how often a function is invoked.
+type pace struct {
+	last int64 // Unix ns of the last arrival
+	gap  int64 // moving average of the gaps with weight 1/16, ns; 0 if unknown
+}
+
+func (c *Core) observe(fn int32, now int64) {
+	for int(fn) >= len(c.paces) {
+		c.paces = append(c.paces, pace{})
+	}
+	p := &c.paces[fn]
+	switch gap := now - p.last; {
+	case p.last == 0:
+	case p.gap == 0:
+		p.gap = max(gap, 1)
+	default:
+		p.gap = max(p.gap+(gap-p.gap)>>4, 1)
+	}
+	p.last = now
+}
+
+// pause is how long an instance of fn is expected to idle after a use: its
+// mean gap times the instances that share the uses, at most Hold; Hold while
+// no gap has been seen.
+func (c *Core) pause(fn int32, live int) time.Duration {
+	if int(fn) >= len(c.paces) || c.paces[fn].gap == 0 {
+		return c.cfg.Hold
+	}
+	if gap := c.paces[fn].gap; gap < int64(c.cfg.Hold)/int64(max(live, 1)) {
+		return time.Duration(gap * int64(max(live, 1)))
+	}
+	return c.cfg.Hold
 }
 
 // Fixed keeps every instance for T after its last use, the rule of most
@@ -74,19 +111,20 @@ func bound(t time.Duration, b *wattle.LifecycleBounds) time.Duration {
 	return t
 }
 
-// Congestion raises the price of a pool while it is busier than Target and
-// lowers it otherwise: one step of dual ascent per price epoch, so that many
-// requests do not herd on the cleanest cluster.
+// Congestion raises the price of a pool while more than Target of it is reserved
+// and lowers it otherwise: one step of dual ascent per price epoch, so that
+// requests neither herd on the cleanest cluster nor push each other's warm
+// instances out of it.
 type Congestion struct {
-	// Target is the busy share in (0, 1] above which the price rises.
+	// Target is the reserved share in (0, 1] above which the price rises.
 	Target float64
 	// Step is the price change in grams per vCPU·s for an excess of 1; 0 disables.
 	Step wattle.GramsCO2e
 }
 
-// DefaultCongestion aims at 80 % and moves by about a third of what a busy vCPU
-// emits per second on a 400 g/kWh grid (3 W: 3.3e-4 g).
-func DefaultCongestion() Congestion { return Congestion{Target: 0.8, Step: 1e-4} }
+// DefaultCongestion aims at 90 %. A full pool's price rises by 1e-5 g per vCPU·s
+// and epoch, about a tenth of what an idle vCPU emits on a 400 g/kWh grid.
+func DefaultCongestion() Congestion { return Congestion{Target: 0.9, Step: 1e-4} }
 
 // Update returns the prices of the next epoch, one per pool, in dst's memory.
 func (g Congestion) Update(dst []wattle.GramsCO2e, s *state.Snapshot) []wattle.GramsCO2e {
@@ -96,7 +134,7 @@ func (g Congestion) Update(dst []wattle.GramsCO2e, s *state.Snapshot) []wattle.G
 		if i < len(s.Prices) {
 			p = s.Prices[i]
 		}
-		dst = append(dst, max(0, p+g.Step.Times(s.Load.Busy(s.Fleet, i)-g.Target)))
+		dst = append(dst, max(0, p+g.Step.Times(s.Load.Reserved(s.Fleet, i)-g.Target)))
 	}
 	return dst
 }

@@ -131,6 +131,7 @@ func (r *run) replay(ctx context.Context, src trace.Source) error {
 				return nil
 			}
 			r.advance(a.At, arrival)
+			r.obey(r.core.Step(r.time(a.At), r.store.View(), wattle.Event{Kind: wattle.Arrived, Function: r.fns[a.Function]}))
 			r.arrive(a.Function, a.Scale, a.At, r.seq, -1)
 			r.seq++
 		}

@@ -24,7 +24,11 @@ func (s Carbon) Apply(b *state.Batch) {
 		run := c.Start[i] + c.Exec[i]
 		intensity := z.Mean(b.Now.Add(c.Delay[i]), run)
 		machine := (c.StartEnergy[i] + c.ExecEnergy[i] + c.IdleEnergy[i]).Times(t.PUE)
-		c.Carbon[i] = machine.At(intensity) + c.NetEnergy[i].At(between(b, t.Cluster, intensity))
+		if b.Keep > 0 {
+			after := z.Mean(b.Now.Add(c.Delay[i]+run), b.Keep)
+			c.Carbon[i] = c.KeepEnergy[i].Times(t.PUE).At(after)
+		}
+		c.Carbon[i] += machine.At(intensity) + c.NetEnergy[i].At(between(b, t.Cluster, intensity))
 		c.Embodied[i] = t.Machine.Embodied.Share(t.Machine, f.Needs, run)
 		c.Quality[i] = z.Current.Quality
 		c.Age[i] = max(b.Now.Sub(z.Current.FetchedAt), 0)

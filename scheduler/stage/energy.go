@@ -6,7 +6,8 @@ import (
 )
 
 // Energy fills the dynamic energy of start-up and execution, the share of idle
-// power while the instance is reserved, and the energy of moving data.
+// power while the instance is reserved and while it is kept warm, and the energy
+// of moving data.
 type Energy struct {
 	StartUtilisation float64
 	Network          wattle.KWhPerGB
@@ -15,7 +16,7 @@ type Energy struct {
 // Name returns "energy".
 func (Energy) Name() string { return "energy" }
 
-// Apply fills StartEnergy, ExecEnergy, IdleEnergy, NetEnergy and Energy.
+// Apply fills StartEnergy, ExecEnergy, IdleEnergy, KeepEnergy, NetEnergy and Energy.
 func (e Energy) Apply(b *state.Batch) {
 	c, f := b.Columns, b.Function
 	for i := range b.Refused {
@@ -33,8 +34,10 @@ func (e Energy) Apply(b *state.Batch) {
 		default:
 			c.StartEnergy[i] = t.Machine.Dynamic(f.Needs, e.StartUtilisation, 0).For(c.Start[i])
 		}
-		c.IdleEnergy[i] = t.Machine.Reserved(f.Needs).For(c.Start[i] + c.Exec[i])
+		reserved := t.Machine.Reserved(f.Needs)
+		c.IdleEnergy[i] = reserved.For(c.Start[i] + c.Exec[i])
+		c.KeepEnergy[i] = reserved.For(b.Keep)
 		c.NetEnergy[i] = e.Network.For(f.In + f.Out)
-		c.Energy[i] = c.StartEnergy[i] + c.ExecEnergy[i] + c.IdleEnergy[i] + c.NetEnergy[i]
+		c.Energy[i] = c.StartEnergy[i] + c.ExecEnergy[i] + c.IdleEnergy[i] + c.KeepEnergy[i] + c.NetEnergy[i]
 	}
 }

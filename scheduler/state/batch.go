@@ -14,6 +14,8 @@ type Batch struct {
 	Function *wattle.Function
 	Params   *wattle.Params
 	Intent   *wattle.Intent
+	// Keep is how long an instance is expected to idle after this use.
+	Keep time.Duration
 	// Origin is the index in Fleet.Regions of the caller's region, or -1.
 	Origin  int
 	Columns *wattle.Columns

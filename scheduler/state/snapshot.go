@@ -72,6 +72,17 @@ func (l *Load) Warm(fn, target int32) int32 {
 	return 0
 }
 
+// WarmAnywhere reports whether function fn has an instance with room for a
+// request on any target.
+func (l *Load) WarmAnywhere(fn int32) bool {
+	for i := l.first[fn]; i != none; i = l.pools[i].next {
+		if l.pools[i].avail > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Live is the number of instances of function fn everywhere.
 func (l *Load) Live(fn int32) int32 { return l.live[fn] }
 
@@ -84,6 +95,13 @@ func (l *Load) Healthy(cluster int) bool { return !l.down[cluster] }
 // Used is what instances reserve on the pool of target, idle ones included.
 func (l *Load) Used(f *Fleet, target int32) wattle.Resources {
 	return l.nodes[f.Targets[target].Pool].used
+}
+
+// Reserved is the share in [0, 1] of a pool's scarcer resource, vCPUs or memory,
+// that instances reserve, idle ones included.
+func (l *Load) Reserved(f *Fleet, pool int) float64 {
+	u, c := &l.nodes[pool].used, &f.Pools[pool].Capacity
+	return max(float64(u.CPU)/float64(c.CPU), float64(u.Memory)/float64(c.Memory))
 }
 
 // Busy is the share in [0, 1] of a pool's vCPUs that non-idle instances reserve.

@@ -1,0 +1,315 @@
+package experiment
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/policies"
+	"github.com/wattle-project/wattle/scheduler"
+	"github.com/wattle-project/wattle/scheduler/power"
+	"github.com/wattle-project/wattle/scheduler/stage"
+	"github.com/wattle-project/wattle/scheduler/state"
+	"github.com/wattle-project/wattle/simulator"
+	"github.com/wattle-project/wattle/simulator/baseline"
+	"github.com/wattle-project/wattle/simulator/trace"
+	"github.com/wattle-project/wattle/simulator/workload"
+)
+
+// Options are what the command line adds to a file.
+type Options struct {
+	// Data is a directory in which relative paths are sought.
+	Data string
+}
+
+// Experiment is a file whose inputs have been read: ready to run.
+type Experiment struct {
+	File    *File
+	options Options
+	Start   time.Time
+	Horizon time.Duration
+	Slot    time.Duration
+	Seeds   []uint64
+	// Traces holds one workload per seed.
+	Traces   []trace.Trace
+	measured map[string]profile
+	grids    *grids
+	fleets   map[power.Set]*state.Fleet
+}
+
+// Prepare checks a file and reads everything that it names.
+func Prepare(f *File, o Options) (*Experiment, error) {
+	e := &Experiment{File: f, options: o, Start: f.Start.V, Slot: f.Slot.Or(time.Hour), Seeds: f.Seeds, fleets: map[power.Set]*state.Fleet{}}
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	for _, s := range []power.Set{power.Central, power.Low, power.High} {
+		fleet, err := f.fleet(s)
+		if err != nil {
+			return nil, err
+		}
+		e.fleets[s] = fleet
+	}
+	if err := e.readWorkload(); err != nil {
+		return nil, fmt.Errorf("%s: workload: %w", f.path, err)
+	}
+	if f.Functions.Measured != "" {
+		m, err := readMeasured(f.find(f.Functions.Measured, o.Data))
+		if err != nil {
+			return nil, fmt.Errorf("%s: functions: %w", f.path, err)
+		}
+		e.measured = m
+	}
+	var err error
+	if e.grids, err = e.readSignals(); err != nil {
+		return nil, fmt.Errorf("%s: signals: %w", f.path, err)
+	}
+	return e, nil
+}
+
+// check finds what is missing or contradictory in the file itself.
+func (e *Experiment) check() error {
+	f := e.File
+	if e.Start.IsZero() {
+		e.Start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if len(e.Seeds) == 0 {
+		e.Seeds = []uint64{cmp.Or(f.Seed, 1)}
+	}
+	switch {
+	case len(f.Policies) == 0:
+		return fmt.Errorf("%s: policies: name at least one, such as \"- library: latency_within\"", f.path)
+	case (f.Workload.Trace == nil) == (f.Workload.Generate == nil):
+		return fmt.Errorf("%s: workload: give either trace or generate", f.path)
+	case e.Slot <= 0 || (24*time.Hour)%e.Slot != 0:
+		return fmt.Errorf("%s: slot: %s does not divide a day", f.path, e.Slot)
+	case cmp.Or(f.Accounting.Profile, "standard") != "standard":
+		return fmt.Errorf("%s: accounting.profile: %q is unknown, want \"standard\"; the profile \"ecolife\" is replayed by \"wattle validate\"", f.path, f.Accounting.Profile)
+	}
+	seen := map[string]bool{}
+	for i := range f.Policies {
+		p := &f.Policies[i]
+		given := 0
+		for _, s := range []string{p.Library, p.Rego, p.Baseline} {
+			if s != "" {
+				given++
+			}
+		}
+		if given != 1 {
+			return fmt.Errorf("%s: policies[%d]: give exactly one of library, rego and baseline", f.path, i)
+		}
+		if name := p.Title(); seen[name] {
+			return fmt.Errorf("%s: policies[%d]: the name %q is taken, set name", f.path, i, name)
+		}
+		seen[p.Title()] = true
+	}
+	return nil
+}
+
+// Title is the name that a policy is printed under.
+func (p *Policy) Title() string { return cmp.Or(p.Name, p.Library, p.Baseline, p.Rego) }
+
+// readWorkload reads or draws the trace once per seed and fixes the horizon.
+func (e *Experiment) readWorkload() error {
+	for _, seed := range e.Seeds {
+		t, err := e.workload(seed)
+		if err != nil {
+			return err
+		}
+		e.Traces = append(e.Traces, t)
+	}
+	e.Horizon = e.File.Duration.Or(e.Traces[0].Length())
+	if e.Horizon <= 0 || e.Horizon > e.Traces[0].Length() {
+		return fmt.Errorf("duration %s is not within the workload's length of %s", e.Horizon, e.Traces[0].Length())
+	}
+	return nil
+}
+
+func (e *Experiment) workload(seed uint64) (trace.Trace, error) {
+	if g := e.File.Workload.Generate; g != nil {
+		return e.generate(g, seed)
+	}
+	t := e.File.Workload.Trace
+	c := trace.DefaultConfig()
+	c.Seed, c.Offset, c.Length = seed, t.Offset.V, e.File.Duration.V
+	c.Match, c.Limit, c.Choice, c.Placement, c.Sigma = t.Match, t.Limit, t.Choice.V, t.Placement.V, t.Sigma
+	return trace.Read(t.Format.V, e.File.find(t.Path, e.options.Data), c)
+}
+
+func (e *Experiment) generate(g *Generate, seed uint64) (trace.Trace, error) {
+	p := workload.DefaultPopulation()
+	p.Functions, p.Invocations = cmp.Or(g.Functions, p.Functions), cmp.Or(g.Invocations, p.Invocations)
+	p.Length = e.File.Duration.Or(24 * time.Hour)
+	p.Exec = g.Median.Or(p.Exec)
+	for _, v := range []struct {
+		given *float64
+		into  *float64
+	}{{g.Zipf, &p.Zipf}, {g.Spread, &p.ExecSigma}, {g.Sigma, &p.Sigma}} {
+		if v.given != nil {
+			*v.into = *v.given
+		}
+	}
+	if len(g.Mix) > 0 {
+		p.Mix = [5]float64{}
+		for name, share := range g.Mix {
+			var kind workload.Process
+			if err := kind.UnmarshalText([]byte(name)); err != nil {
+				return nil, err
+			}
+			p.Mix[kind] = share
+		}
+	}
+	for _, z := range g.Zones {
+		p.Zones = append(p.Zones, z.V)
+	}
+	specs, err := p.Draw(seed)
+	if err != nil {
+		return nil, err
+	}
+	day := e.Start.Sub(e.Start.Truncate(24 * time.Hour))
+	return workload.New(specs, workload.Config{Seed: seed, Length: p.Length, Start: day})
+}
+
+// Fleet returns the fleet under a coefficient set.
+func (e *Experiment) Fleet(s power.Set) *state.Fleet { return e.fleets[s] }
+
+// Config is the simulation of one policy on one seed under one coefficient
+// set. The engine is nil for baselines.
+func (e *Experiment) Config(p *Policy, seed int, s power.Set) (*simulator.Config, *policies.Engine, error) {
+	f := e.File
+	c := &simulator.Config{
+		Fleet: e.fleets[s], Trace: e.Traces[seed], Start: e.Start, Horizon: e.Horizon, Slot: e.Slot,
+		Grid: e.grids.actual, Feed: e.grids.feed(), Core: scheduler.DefaultConfig(),
+		Queue: f.Instances.Queue, PriceEpoch: 5 * time.Minute, Congestion: scheduler.DefaultCongestion(),
+		Network: f.Accounting.Network.Or(wattle.KWhPerGB(s.Of(f.coefficients().Network))), Explain: f.Explain,
+	}
+	c.Congestion.Step = f.Instances.Price.Or(c.Congestion.Step)
+	var err error
+	if c.Functions, err = f.functions(c.Trace.Functions(), c.Fleet, e.measured); err != nil {
+		return nil, nil, err
+	}
+	if c.Pick, err = pick(f.Instances.Pick); err != nil {
+		return nil, nil, err
+	}
+	sc := stage.DefaultConfig()
+	sc.Network = f.Accounting.NetworkInG.V
+	c.Core.Hold = hold(p, &f.Instances)
+	for _, st := range stage.Default(sc) {
+		c.Core.Stages = append(c.Core.Stages, st)
+	}
+	c.Core.Slot = f.Instances.Defer.V
+	if c.Core.Keeper, err = e.keeper(p, c); err != nil {
+		return nil, nil, fmt.Errorf("%s: policy %s: %w", f.path, p.Title(), err)
+	}
+	engine, err := e.decide(p, c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: policy %s: %w", f.path, p.Title(), err)
+	}
+	return c, engine, nil
+}
+
+func pick(name string) (state.Pick, error) {
+	switch name {
+	case "", "newest":
+		return state.Newest, nil
+	case "oldest":
+		return state.Oldest, nil
+	case "random":
+		return state.Random, nil
+	}
+	return 0, fmt.Errorf("instances.pick: %q is unknown, want newest, oldest or random", name)
+}
+
+// decide puts the policy or the baseline into the core.
+func (e *Experiment) decide(p *Policy, c *simulator.Config) (*policies.Engine, error) {
+	if p.Baseline != "" {
+		if p.Baseline == "static-region" {
+			return nil, e.staticRegion(p, c)
+		}
+		b := baseline.Config{Seed: e.Seeds[0], Functions: len(c.Functions)}
+		chooser, err := baseline.New(p.Baseline, b)
+		c.Core.Chooser = chooser
+		return nil, err
+	}
+	cfg := policies.DefaultConfig()
+	cfg.Deadline = 0 // results must not depend on how fast this machine is
+	cfg.FailClosed = true
+	if p.Data != nil {
+		cfg.Data = map[string]any{"params": p.Data}
+	}
+	engine, err := e.compile(p, cfg)
+	if err != nil {
+		return nil, err
+	}
+	c.Core.Policy = engine
+	revision := uint64(0)
+	var failed error
+	c.OnEpoch = func(now time.Time) {
+		revision++
+		failed = errors.Join(failed, engine.SetData(policies.ClockData(now, e.grids.local), revision))
+		if failed != nil {
+			panic("experiment: clock data was refused: " + failed.Error())
+		}
+	}
+	return engine, nil
+}
+
+func (e *Experiment) compile(p *Policy, cfg policies.Config) (*policies.Engine, error) {
+	if p.Library != "" {
+		return policies.Library(p.Library, cfg)
+	}
+	return policies.Load(e.File.find(p.Rego, e.options.Data), cfg)
+}
+
+// staticRegion is the baseline's cluster: the one stated in data.cluster, else
+// the one with the lowest mean intensity over the run, known in hindsight.
+func (e *Experiment) staticRegion(p *Policy, c *simulator.Config) error {
+	best := 0
+	for i := range c.Grid {
+		if mean(c.Grid[i]) < mean(c.Grid[best]) {
+			best = i
+		}
+	}
+	id := c.Fleet.Clusters[best].ID
+	if v, ok := p.Data["cluster"].(string); ok {
+		id = wattle.ClusterID(v)
+		if c.Fleet.ClusterIndex(id) < 0 {
+			return fmt.Errorf("data.cluster: the fleet has no cluster %q", v)
+		}
+	}
+	chooser, err := baseline.New(p.Baseline, baseline.Config{Region: id})
+	c.Core.Chooser = chooser
+	return err
+}
+
+func mean(g []wattle.GramsPerKWh) float64 {
+	sum := 0.0
+	for _, v := range g {
+		sum += float64(v)
+	}
+	return sum / float64(len(g))
+}
+
+// hold is the keep-alive that decisions reckon with.
+func hold(p *Policy, in *Instances) time.Duration {
+	if cmp.Or(p.KeepAlive, in.KeepAlive) == "none" {
+		return 0
+	}
+	return p.For.Or(in.For.Or(10 * time.Minute))
+}
+
+// keeper builds the keep-alive policy of one contender.
+func (e *Experiment) keeper(p *Policy, _ *simulator.Config) (scheduler.Keeper, error) {
+	in := &e.File.Instances
+	name := cmp.Or(p.KeepAlive, in.KeepAlive, "fixed")
+	switch name {
+	case "none":
+		return nil, nil
+	case "fixed":
+		t := in.For.Or(10 * time.Minute)
+		return &scheduler.Fixed{T: p.For.Or(t), Once: in.Renew != nil && !*in.Renew}, nil
+	}
+	return nil, fmt.Errorf("keep_alive %q is unknown, want fixed or none", name)
+}

@@ -1,0 +1,123 @@
+package experiment
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler/power"
+	"github.com/wattle-project/wattle/scheduler/state"
+	"github.com/wattle-project/wattle/simulator"
+	"github.com/wattle-project/wattle/simulator/signal"
+)
+
+// grids is what the clusters' grids do, and what the scheduler sees.
+type grids struct {
+	actual [][]wattle.GramsPerKWh // [cluster][slot]
+	series []signal.Actual
+	local  map[wattle.ZoneID]*time.Location
+	notes  []string
+}
+
+// readSignals resolves the zone of every cluster to one value per slot.
+func (e *Experiment) readSignals() (*grids, error) {
+	fleet := e.fleets[power.Central]
+	g := &grids{local: zones()}
+	byZone := map[wattle.ZoneID]signal.Actual{}
+	for i := range fleet.Clusters {
+		zone := fleet.Clusters[i].Zone
+		a, ok := byZone[zone]
+		if !ok {
+			var err error
+			if a, err = e.series(zone); err != nil {
+				return nil, fmt.Errorf("cluster %s: %w", fleet.Clusters[i].ID, err)
+			}
+			byZone[zone] = a
+		}
+		slots, err := e.sample(a)
+		if err != nil {
+			return nil, fmt.Errorf("cluster %s: %w", fleet.Clusters[i].ID, err)
+		}
+		g.actual, g.series = append(g.actual, slots), append(g.series, a)
+	}
+	return g, nil
+}
+
+// lead is how much history before the run the scheduler may know.
+const lead = 8 * 24 * time.Hour
+
+// series is the actual intensity of a zone, from some history before the run.
+func (e *Experiment) series(zone wattle.ZoneID) (signal.Actual, error) {
+	s := &e.File.Signals
+	if fixed, ok := s.Fixed[string(zone)]; ok {
+		values := make([]float64, int((e.Horizon+lead)/e.Slot)+2)
+		for i := range values {
+			values[i] = float64(fixed.V)
+		}
+		return signal.NewActual(zone, s.Scope.V, e.Start.Add(-lead), e.Slot, values)
+	}
+	switch s.Source {
+	case "", "profiles":
+		p, err := signal.BuiltIn(zone, s.Scope.V)
+		if err != nil {
+			return signal.Actual{}, err
+		}
+		return p.Actual(e.Start.Add(-lead), e.Horizon+lead+24*time.Hour), nil
+	case "files":
+		list, _, err := signal.ReadFile(e.File.find(s.Path, e.options.Data), signal.Options{Scope: s.Scope.V, Zones: []wattle.ZoneID{zone}})
+		if err != nil {
+			return signal.Actual{}, err
+		}
+		for _, a := range list {
+			if a.Zone == zone {
+				filled, _, err := a.Fill()
+				return filled, err
+			}
+		}
+		return signal.Actual{}, fmt.Errorf("%s has no zone %s", s.Path, zone)
+	}
+	return signal.Actual{}, fmt.Errorf("source %q is unknown, want profiles or files", s.Source)
+}
+
+// sample averages a series over each slot of the run.
+func (e *Experiment) sample(a signal.Actual) ([]wattle.GramsPerKWh, error) {
+	n := int((e.Horizon + e.Slot - 1) / e.Slot)
+	out := make([]wattle.GramsPerKWh, n)
+	for k := range out {
+		from := e.Start.Add(time.Duration(k) * e.Slot)
+		v, share := a.Mean(from, from.Add(e.Slot))
+		if share < 0.999 && k == n-1 {
+			v, share = a.Mean(from, e.Start.Add(e.Horizon))
+		}
+		if share < 0.999 || !v.Valid() {
+			return nil, fmt.Errorf("zone %s has no intensity at %s: its series covers %s to %s", a.Zone,
+				from.Format(time.RFC3339), a.Start().Format(time.RFC3339), a.End().Format(time.RFC3339))
+		}
+		out[k] = v
+	}
+	return out, nil
+}
+
+// zones gives policies with business hours the local time of grid zones.
+func zones() map[wattle.ZoneID]*time.Location {
+	fixed := map[wattle.ZoneID]float64{
+		"US-CAL-CISO": -8, "US-TEX-ERCO": -6, "US-NY-NYIS": -5, "US-FLA-FMPP": -5, "US-TEN-TVA": -6, "CA-QC": -5, "CA-ON": -5,
+		"GB": 0, "IE": 0, "FR": 1, "DE": 1, "ES": 1, "PL": 1, "SE-SE3": 1, "NO-NO1": 1, "IN-WE": 5.5, "JP-TK": 9,
+		"AU-NSW": 10, "AU-SA": 9.5, "BR-CS": -3, "SG": 8,
+	}
+	out := make(map[wattle.ZoneID]*time.Location, len(fixed))
+	for z, h := range fixed {
+		out[z] = time.FixedZone(string(z), int(h*3600))
+	}
+	return out
+}
+
+func (g *grids) feed() simulator.Feed { return nil }
+
+var _ simulator.Feed = (*feed)(nil)
+
+// feed is what the scheduler sees of the grids.
+type feed struct{}
+
+// Observe returns the signal of a cluster as known at a time.
+func (*feed) Observe(int, time.Time) state.ZoneSignal { return state.ZoneSignal{} }
