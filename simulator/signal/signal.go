@@ -148,7 +148,8 @@ func (s *steps) value(ns int64) float64 {
 	return math.NaN()
 }
 
-// At returns the intensity at t, and false in a gap or outside of the series.
+// At returns the intensity at t, and NaN and false in a gap or outside of the
+// series.
 func (s *Series) At(t time.Time) (wattle.GramsPerKWh, bool) { return s.AtNano(t.UnixNano()) }
 
 // AtNano is At for a Unix time in nanoseconds.
