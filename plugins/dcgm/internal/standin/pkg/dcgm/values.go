@@ -82,8 +82,11 @@ func (fv FieldValue_v1) Float64() float64 {
 // String reads a text value.
 func (fv FieldValue_v1) String() string { return "<<<NULL>>>" }
 
-// began is when the counters started. The package has no other state.
-var began = time.Now()
+// uptime is how many seconds the counters have run: since the start of 2026,
+// so that the package has no state.
+func uptime() float64 {
+	return time.Since(time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)).Seconds()
+}
 
 func integer(n int64) FieldValue_v1 {
 	v := FieldValue_v1{FieldType: 'i', TS: time.Now().UnixMicro()}
@@ -116,7 +119,7 @@ func EntityGetLatestValues(kind Field_Entity_Group, id uint, fields []Short) ([]
 }
 
 func value(kind Field_Entity_Group, id uint, f Short) FieldValue_v1 {
-	seconds := time.Since(began).Seconds()
+	seconds := uptime()
 	watts := []float64{300, 100, 40}[id]
 	part := kind == FE_GPU_I
 	switch {
