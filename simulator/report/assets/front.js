@@ -38,8 +38,10 @@ function latencyCarbon(controls) {
     svg.append(node("path", { d: "M" + best.map((p) => x(p.latency) + " " + y(p.grams)).join("L"), fill: "none", "stroke-width": 1.5 }, { stroke: "var(--accent)", opacity: 0.75 }));
     for (const p of points) svg.append(...bars(p, x, y));
     const taken = points.map((p) => box(x(p.latency) - 8, y(p.grams) - 8, 16, 16));
+    const leaders = node("g", {}, { opacity: 0.45 });
+    svg.append(leaders);
     for (const p of points) svg.append(mark(p.kind, x(p.latency), y(p.grams), policyColor(p.i)));
-    for (const p of points.slice().sort((a, b) => a.grams - b.grams)) svg.append(...label(p, x(p.latency), y(p.grams), taken, [left, right, top, bottom]));
+    for (const p of points.slice().sort((a, b) => a.grams - b.grams)) label(p, x(p.latency), y(p.grams), taken, [left, right, top, bottom], svg, leaders);
     follow(svg, (px, py, at) => {
       const near = points.concat(below.map((p) => ({ ...p, name: p.label ? "bound at " + p.label : "bound" })))
         .map((p) => [Math.hypot(x(p.latency) - px, y(p.grams) - py), p]).sort((a, b) => a[0] - b[0])[0];
@@ -79,7 +81,7 @@ const hits = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && 
 
 // label writes a name beside its point where nothing else is, with a leader
 // when it had to move away; a name without any room is left to the tip.
-function label(p, px, py, taken, [left, right, top, bottom]) {
+function label(p, px, py, taken, [left, right, top, bottom], names, leaders) {
   const w = p.name.length * 6.9 + 2, h = 15, spots = [];
   for (const r of [0, 16, 32, 50, 70]) {
     for (const dy of r ? [-r, r] : [0]) spots.push([px + 11, py + dy], [px - 11 - w, py + dy]);
@@ -89,10 +91,9 @@ function label(p, px, py, taken, [left, right, top, bottom]) {
     const b = box(bx, cy - h / 2, w, h);
     if (bx < left || bx + w > right + 10 || b.y < top - 6 || b.y + h > bottom || taken.some((t) => hits(t, b))) continue;
     taken.push(b);
-    const out = [text(bx + 1, cy + 4, "start", p.name, "strong halo")];
+    names.append(text(bx + 1, cy + 4, "start", p.name, "strong halo"));
     const end = Math.min(Math.max(px, bx), bx + w);
-    if (Math.abs(cy - py) > 20) out.unshift(line(px, py, end, cy + (cy < py ? h / 2 : -h / 2), "axis"));
-    return out;
+    if (Math.abs(cy - py) > 14) leaders.append(node("line", { x1: px, y1: py, x2: end, y2: cy + (cy < py ? 6 : -8) }, { stroke: "var(--ink)" }));
+    return;
   }
-  return [];
 }
