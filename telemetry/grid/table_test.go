@@ -85,22 +85,27 @@ func BenchmarkLookupNow(b *testing.B) {
 	}
 }
 
-// BenchmarkLookup: 60-odd zones, each with 7 days of 5-minute values and a day
-// of forecast, asked in turn at moments spread over all of that.
-func BenchmarkLookup(b *testing.B) {
+// BenchmarkLookupAhead: all 60-odd zones of the region table in turn, at
+// moments spread over the next day, as a planner of deferrable work asks.
+func BenchmarkLookupAhead(b *testing.B) { benchmarkLookup(b, 0, 288) }
+
+// BenchmarkLookupScattered: the same over the whole table, a week back and a
+// day ahead, 5 MB of it.
+func BenchmarkLookupScattered(b *testing.B) { benchmarkLookup(b, -2000, 288) }
+
+func benchmarkLookup(b *testing.B, first, last int) {
 	zones := everyZone()
 	f := fullFeed(b, zones)
-	keys := make([]Key, len(zones))
-	for i, z := range zones {
-		keys[i] = Key{Zone: z}
+	keys, times := make([]Key, 1<<12), make([]time.Time, 1<<12)
+	for i := range keys {
+		keys[i] = Key{Zone: zones[i%len(zones)]}
+		times[i] = noon().Add(time.Duration(first+i*37%(last-first)) * 5 * time.Minute)
 	}
 	b.ReportAllocs()
-	b.ResetTimer()
 	var sum wattle.GramsPerKWh
 	i := 0
 	for b.Loop() {
-		s := f.At(keys[i%len(keys)], noon().Add(time.Duration(i%2200-2000)*5*time.Minute))
-		sum += s.Intensity
+		sum += f.At(keys[i&(len(keys)-1)], times[i&(len(keys)-1)]).Intensity
 		i++
 	}
 	if sum <= 0 {
