@@ -2,7 +2,7 @@ package signal
 
 import (
 	"bytes"
-	_ "embed" // for the profiles
+	"embed"
 	"fmt"
 	"io"
 	"slices"
@@ -14,7 +14,7 @@ import (
 )
 
 //go:embed profiles.csv
-var profileTable string
+var tables embed.FS
 
 // Profile is the mean intensity of one zone by month and UTC hour: what a
 // simulation uses where it has no file. The built-in ones are means of hourly
@@ -30,7 +30,11 @@ type Profile struct {
 // Profiles returns the built-in profiles, ordered by zone and scope. The
 // life-cycle ones are all of one year, so that zones compare.
 func Profiles() []Profile {
-	all, err := parseProfiles(profileTable)
+	text, err := tables.ReadFile("profiles.csv")
+	if err != nil {
+		panic(err) // it is part of the program
+	}
+	all, err := parseProfiles(text)
 	if err != nil {
 		panic(err) // the table is part of the program and a test reads it
 	}
@@ -51,8 +55,8 @@ func BuiltIn(zone wattle.ZoneID, scope wattle.SignalScope) (Profile, error) {
 	return Profile{}, fmt.Errorf("no built-in %s profile of zone %q: give a file, or choose one of %s", scope, zone, strings.Join(zones, ", "))
 }
 
-func parseProfiles(text string) ([]Profile, error) {
-	r := tabular.NewReader("profiles.csv", bytes.NewReader([]byte(text)))
+func parseProfiles(text []byte) ([]Profile, error) {
+	r := tabular.NewReader("profiles.csv", bytes.NewReader(text))
 	at, err := r.ReadHeader("zone", "scope", "year", "month", "h00")
 	if err != nil {
 		return nil, err

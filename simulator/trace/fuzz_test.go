@@ -103,3 +103,29 @@ func FuzzAzure2021(f *testing.F) {
 		replays(t, tr, err)
 	})
 }
+
+// One day of 2,000 functions, as it is published.
+func BenchmarkReadAzureDay(b *testing.B) {
+	var rows []string
+	for i := range 2000 {
+		var row strings.Builder
+		fmt.Fprintf(&row, "%064d,%016x%048d,%016x%048d,http", i/20, i/5, 0, i, 0)
+		for m := range minutesPerDay {
+			n := 0
+			if (m*7+i)%(1+i%13) == 0 {
+				n = i % 30
+			}
+			fmt.Fprint(&row, ",", n)
+		}
+		rows = append(rows, row.String())
+	}
+	content := []byte(azureFile(rows...))
+	b.SetBytes(int64(len(content)))
+	b.ReportAllocs()
+	for b.Loop() {
+		files := []tabular.File{tabular.Memory("invocations_per_function_md.anon.d01.csv", content)}
+		if _, err := readAzureFiles(files, DefaultConfig()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
