@@ -137,6 +137,7 @@ func (r *run) evict(id wattle.InstanceID) bool {
 
 // bookIdle books the reservation of an idle instance over [from, to).
 func (r *run) bookIdle(in *state.Instance, from, to int64) {
+	r.tally.idle += max(min(to, r.ledger.horizon)-from, 0)
 	r.ledger.reserve(in.Target, keeping, &in.Function.Needs, from, to)
 }
 
@@ -144,6 +145,7 @@ func (r *run) bookIdle(in *state.Instance, from, to int64) {
 // start-up, then its work.
 func (r *run) bookBusy(in *state.Instance, slot int32, to int64) {
 	from := in.Since - r.base
+	r.tally.busy += max(min(to, r.ledger.horizon)-from, 0)
 	ready := min(max(r.sides[slot].ready, from), to)
 	r.ledger.reserve(in.Target, starting, &in.Function.Needs, from, ready)
 	r.ledger.reserve(in.Target, running, &in.Function.Needs, ready, to)

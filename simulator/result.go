@@ -18,6 +18,7 @@ type tally struct {
 	idleAtEnd, busyAtEnd                  int64
 	reasons                               [11]int64
 	latency                               Histogram
+	idle, busy                            int64 // instance ns
 	explained                             []wattle.Explanation
 	hash                                  uint64
 }
@@ -107,8 +108,10 @@ type Result struct {
 	// Plans is how many decisions were not served from the cache.
 	Plans     uint64
 	Explained []wattle.Explanation
-	Wall      time.Duration
-	Hash      string // SHA-256 over decisions and accounts, first 16 hex digits
+	// IdleTime and BusyTime are instance time within the horizon: warm without a
+	// request, and starting or serving.
+	IdleTime, BusyTime time.Duration
+	Hash               string // SHA-256 over decisions and accounts, first 16 hex digits
 }
 
 // result sums the ledger up.
@@ -117,7 +120,7 @@ func (r *run) result() *Result {
 	res := &Result{
 		Queued: t.queued, Waiting: int64(r.queues.waiting), Rejected: t.rejected, Deferred: t.deferred, Moves: t.moves, Evictions: t.evictions, Misses: t.misses,
 		Prewarms: t.prewarms, PrewarmsRefused: t.prewarmsRefused, IdleAtEnd: t.idleAtEnd, BusyAtEnd: t.busyAtEnd,
-		Beyond: r.ledger.beyond, Latency: t.latency, Decisions: t.decisions, Plans: r.core.Built(), Explained: t.explained,
+		Beyond: r.ledger.beyond, Latency: t.latency, Decisions: t.decisions, Plans: r.core.Built(), Explained: t.explained, IdleTime: time.Duration(t.idle), BusyTime: time.Duration(t.busy),
 		Reasons: make(map[string]int64), Series: make([][]Point, len(r.cfg.Fleet.Clusters)),
 	}
 	for i, n := range t.reasons {

@@ -58,7 +58,6 @@ func Run(ctx context.Context, cfg *Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	began := time.Now()
 	src, err := cfg.Trace.Open()
 	if err != nil {
 		return nil, err
@@ -68,9 +67,7 @@ func Run(ctx context.Context, cfg *Config) (*Result, error) {
 		return nil, err
 	}
 	r.close()
-	res := r.result()
-	res.Wall = time.Since(began)
-	return res, nil
+	return r.result(), nil
 }
 
 func newRun(cfg *Config) (*run, error) {

@@ -103,7 +103,7 @@ func (e *Experiment) policy(p int, runs []Outcome) report.PolicyResult {
 		add(&out, r.Result, 1/n)
 		out.Speed.Decisions += r.Result.Decisions
 		out.Speed.RegoEvaluations += int64(r.Rego.Evaluations)
-		out.Speed.WallS += r.Result.Wall.Seconds()
+		out.Speed.WallS += r.Wall.Seconds()
 	}
 	for _, v := range []*int64{&out.Invocations, &out.Completed, &out.Rejected, &out.Queued, &out.ColdStarts, &out.SLOMisses, &out.Moves} {
 		*v = int64(float64(*v)/n + 0.5)

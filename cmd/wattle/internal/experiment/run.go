@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +24,7 @@ type Job struct {
 type Outcome struct {
 	Job
 	Result *simulator.Result
+	Wall   time.Duration
 	Digest string // of the policy's text, empty for baselines
 	Rego   policies.Stats
 }
@@ -83,9 +85,11 @@ func (e *Experiment) run(ctx context.Context, j Job, progress func(float64)) (Ou
 	}
 	c.Progress = progress
 	o := Outcome{Job: j}
+	began := time.Now()
 	if o.Result, err = simulator.Run(ctx, c); err != nil {
 		return o, err
 	}
+	o.Wall = time.Since(began)
 	if engine != nil {
 		o.Digest, o.Rego = engine.Digest(), engine.Stats()
 	}
