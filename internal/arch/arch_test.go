@@ -83,7 +83,7 @@ func TestChecksCanFail(t *testing.T) {
 			tree, want := unpack(t, a)
 			var got strings.Builder
 			for _, f := range check(tree) {
-				fmt.Fprintln(&got, f)
+				fmt.Fprintln(&got, masked(f.String()))
 			}
 			if got.Len() == 0 {
 				t.Fatal("the check finds nothing in a module made to break it")
@@ -99,6 +99,14 @@ func TestChecksCanFail(t *testing.T) {
 			}
 		})
 	}
+}
+
+// masked hides the words that may stand nowhere, this archive included.
+func masked(s string) string {
+	for _, w := range foreignWords() {
+		s = strings.ReplaceAll(s, w, w[:3]+"SPLIT"+w[3:])
+	}
+	return s
 }
 
 // unpack makes a tree of the archive. "LONG n" in a file stands for n lines

@@ -372,3 +372,21 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLeastIsMarkedOnlyWhereLessIsBetter(t *testing.T) {
+	d := full(24)
+	for _, s := range sections(d)[:2] {
+		for i, c := range s.Columns {
+			var best []string
+			for _, row := range s.Rows {
+				if row[i].Best {
+					best = append(best, row[0].Text)
+				}
+			}
+			want := map[string]string{"operational": "[least-carbon]", "mean": "[home-only]", "cold": "[round-robin]", "completed": "[]"}[c.Name]
+			if want != "" && fmt.Sprint(best) != want {
+				t.Errorf("%s: %v is marked, want %s", c.Name, best, want)
+			}
+		}
+	}
+}
