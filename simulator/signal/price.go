@@ -11,11 +11,11 @@ import (
 	"github.com/wattle-project/wattle/simulator/trace/tabular"
 )
 
-// Prices is a step-hold series of day-ahead electricity prices. It is immutable.
+// Prices is a step-hold series of day-ahead electricity prices per MWh, in the
+// market's currency, which files do not say. It is immutable.
 type Prices struct {
-	// Name is the market, from the file's name.
+	// Name is the market, from the file's name; of a forecast its column's name.
 	Name string
-	// Unit is per MWh of the market's currency, which files do not say.
 	steps
 }
 
