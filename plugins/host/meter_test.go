@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,16 +16,35 @@ import (
 
 // fake is a process whose answers the test scripts.
 type fake struct {
+	mu           sync.Mutex
 	dead, killed bool
 	err          error
-	stamp        int64
+	stamp        int64 // negative: hangs
 	calls        int
 }
 
+// set changes the script while Run is looking.
+func (f *fake) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+func (f *fake) wasKilled() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.killed
+}
+
 func (f *fake) capabilities() proto.Capabilities { return proto.Capabilities{Name: "fake"} }
-func (f *fake) alive() bool                      { return !f.dead }
 func (f *fake) pid() int                         { return 42 }
-func (f *fake) kill()                            { f.killed = true }
+func (f *fake) kill()                            { f.set(func() { f.killed = true }) }
+
+func (f *fake) alive() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.dead
+}
 
 func (f *fake) read(ctx context.Context, known uint64) (*answer, error) {
 	f.calls++
@@ -51,19 +72,19 @@ func testConfig() Config {
 
 // start runs m with launches that take processes from procs in order; nil is a
 // launch that fails.
-func start(t *testing.T, c Config, procs ...*fake) (m *Meter, launches *int, stop func()) {
+func start(t *testing.T, c Config, procs ...*fake) (m *Meter, launches *atomic.Int64, stop func()) {
 	t.Helper()
 	m, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	launches = new(int)
+	launches = new(atomic.Int64)
 	m.launch = func(context.Context) (session, error) {
-		*launches++
-		if *launches > len(procs) || procs[*launches-1] == nil {
+		n := int(launches.Add(1))
+		if n > len(procs) || procs[n-1] == nil {
 			return nil, errors.New("does not start")
 		}
-		return procs[*launches-1], nil
+		return procs[n-1], nil
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -89,7 +110,7 @@ func TestDeadProcessIsReplacedAndReadingsStandIn(t *testing.T) {
 		if err != nil || len(first) != 1 || first[0].Energy != 1 || m.Name() != "fake" || m.Status().PID != 42 {
 			t.Fatalf("first Read = %+v, %v", first, err)
 		}
-		a.dead, a.err = true, errors.New("connection refused")
+		a.set(func() { a.dead, a.err = true, errors.New("connection refused") })
 		time.Sleep(100 * time.Millisecond)
 		again, err := m.Read(t.Context(), nil)
 		if err != nil || again[0] != first[0] || m.Uses() != nil {
@@ -97,8 +118,8 @@ func TestDeadProcessIsReplacedAndReadingsStandIn(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if *launches != 3 || !a.killed || m.Status().State != Serving || m.Status().Failures != 2 || m.Status().Starts != 2 {
-			t.Fatalf("launches %d, killed %v, status %+v", *launches, a.killed, m.Status())
+		if launches.Load() != 3 || !a.wasKilled() || m.Status().State != Serving || m.Status().Failures != 2 || m.Status().Starts != 2 {
+			t.Fatalf("launches %d, killed %v, status %+v", launches.Load(), a.wasKilled(), m.Status())
 		}
 		if rs, err := m.Read(t.Context(), nil); err != nil || !rs[0].At.After(first[0].At) {
 			t.Errorf("from the new process: %+v, %v", rs, err)
@@ -114,7 +135,7 @@ func TestReadingsGrowTooOld(t *testing.T) {
 		if _, err := m.Read(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
-		a.dead = true
+		a.set(func() { a.dead = true })
 		time.Sleep(31 * time.Second)
 		if rs, err := m.Read(t.Context(), nil); !errors.Is(err, ErrNotServing) || len(rs) != 0 || !strings.Contains(err.Error(), "does not start") {
 			t.Errorf("after MaxAge: %+v, %v", rs, err)
@@ -132,7 +153,7 @@ func TestHangingProcessIsKilled(t *testing.T) {
 			t.Errorf("Read = %v after %v", err, time.Since(began))
 		}
 		synctest.Wait()
-		if !a.killed {
+		if !a.wasKilled() {
 			t.Error("the hanging process lives")
 		}
 		time.Sleep(time.Second)
@@ -157,8 +178,8 @@ func TestSickMeterAndImpatientCallerDoNotCostTheProcess(t *testing.T) {
 			t.Error("impatient caller: no error")
 		}
 		time.Sleep(3 * time.Second)
-		if a.killed || *launches != 1 {
-			t.Errorf("killed %v, launches %d", a.killed, *launches)
+		if a.wasKilled() || launches.Load() != 1 {
+			t.Errorf("killed %v, launches %d", a.wasKilled(), launches.Load())
 		}
 	})
 }
@@ -186,11 +207,11 @@ func TestBreakerOpensAfterFailuresInARow(t *testing.T) {
 		c.Notify = func(s Status) { states = append(states, s.State) }
 		m, launches, stop := start(t, c)
 		time.Sleep(4 * time.Minute)
-		if s := m.Status(); s.State != Open || *launches != c.Restart.BreakAfter+1 || !s.Next.After(time.Now()) {
-			t.Errorf("status %+v after %d launches", s, *launches)
+		if s := m.Status(); s.State != Open || int(launches.Load()) != c.Restart.BreakAfter+1 || !s.Next.After(time.Now()) {
+			t.Errorf("status %+v after %d launches", s, launches.Load())
 		}
 		time.Sleep(15 * time.Minute)
-		if *launches <= c.Restart.BreakAfter+1 {
+		if int(launches.Load()) <= c.Restart.BreakAfter+1 {
 			t.Error("an open breaker never tries again")
 		}
 		stop()

@@ -47,6 +47,11 @@ func (c Config) Validate() error {
 	return nil
 }
 
+var (
+	_ telemetry.Meter  = (*Meter)(nil)
+	_ telemetry.Prober = (*Meter)(nil)
+)
+
 // Meter is a telemetry.Meter over a Source. It is not safe for concurrent use.
 type Meter struct {
 	name    string

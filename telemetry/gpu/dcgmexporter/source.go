@@ -55,6 +55,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
+var _ gpu.Source = (*Source)(nil)
+
 // Source is a gpu.Source over a dcgm-exporter. It is not safe for concurrent use.
 type Source struct {
 	cfg     Config

@@ -10,6 +10,8 @@ import (
 	"github.com/wattle-project/wattle/telemetry/gpu"
 )
 
+var _ gpu.Source = (*Source)(nil)
+
 // Source is a gpu.Source over NVML. It is not safe for concurrent use.
 type Source struct {
 	cfg     Config
