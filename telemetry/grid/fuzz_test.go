@@ -83,6 +83,7 @@ func FuzzReadCSV(f *testing.F) {
 	f.Add(emCSV, false)
 	f.Add("time,value\n2026-10-25 02:00,1\n2026-10-25 02:00,1\n", true)
 	f.Add("2022-01-01 00:00,10\n", false)
+	f.Add(",vAlue\n0000000000000000\"0", true) // a bare quote: no position to report
 	f.Fuzz(func(t *testing.T, text string, local bool) {
 		o := CSVOptions{Zone: "ES"}
 		if local {

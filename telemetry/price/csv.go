@@ -62,13 +62,23 @@ func ReadCSV(r io.Reader, o CSVOptions) (points []Point, refused int, err error)
 			}
 		}
 		if !errors.Is(err, errNoSuchTime) {
-			line, _ := rows.FieldPos(0)
-			return nil, 0, fmt.Errorf("line %d: %w", line, err)
+			return nil, 0, located(rows, err)
 		}
 		refused++
 	}
 	points, dropped := tidy(spread(points, o.Step))
 	return points, refused + dropped, nil
+}
+
+// located adds the line of the last row to err, which a parse error of the CSV
+// itself names already: then there is no row to ask for its position.
+func located(rows *csv.Reader, err error) error {
+	var parse *csv.ParseError
+	if errors.As(err, &parse) {
+		return fmt.Errorf("reading CSV: %w", err)
+	}
+	line, _ := rows.FieldPos(0)
+	return fmt.Errorf("line %d: %w", line, err)
 }
 
 func columnOf(header []string, name string) (int, error) {

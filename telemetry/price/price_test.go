@@ -419,6 +419,7 @@ func TestConfigValidate(t *testing.T) {
 
 func FuzzReadCSV(f *testing.F) {
 	f.Add(epf, false)
+	f.Add(",vAlue\n0000000000000000\"0", true) // a bare quote: no position to report
 	f.Add("t,p\n2026-10-25 02:00:00,1\n2026-10-25 02:00:00,2\n", true)
 	f.Fuzz(func(t *testing.T, text string, local bool) {
 		o := CSVOptions{}
