@@ -218,18 +218,19 @@ type Signals struct {
 	Scope    scope              `yaml:"scope" doc:"lifecycle or direct emission factors" default:"lifecycle"`
 	Shift    *int               `yaml:"year" doc:"year of the files that the run's dates are mapped to" default:"the files' own"`
 	Fixed    map[string]gPerKWh `yaml:"fixed" doc:"constant intensity by zone, over the source"`
-	Forecast string             `yaml:"forecast" doc:"what the scheduler knows of later slots: none, persistence, holt-winters or perfect" default:"persistence"`
+	Forecast string             `yaml:"forecast" doc:"what the scheduler knows of later slots: none, persistence, holt-winters, provider (with error) or perfect" default:"persistence"`
 	Delay    Duration           `yaml:"delay" doc:"how late values are published" default:"0s"`
 	Faults   []Fault            `yaml:"faults" doc:"what goes wrong with the feed"`
 }
 
 // Fault breaks the feed for a time; the grid itself goes on.
 type Fault struct {
-	Kind  string   `yaml:"kind" doc:"dead, zeros, nulls, spikes, stale, quota or delay"`
+	Kind  string   `yaml:"kind" doc:"dead, zeros, nulls, spikes, stale, frozen, quota or delay"`
 	Zones []string `yaml:"zones" doc:"affected zones" default:"all"`
 	From  Duration `yaml:"from" doc:"start of the fault after the start of the run"`
-	For   Duration `yaml:"for" doc:"length of the fault"`
-	By    float64  `yaml:"by" doc:"factor of a spike"`
+	For   Duration `yaml:"for" doc:"length of the fault" default:"to the end"`
+	By    float64  `yaml:"by" doc:"factor of a spike" default:"10"`
+	Delay Duration `yaml:"delay" doc:"how late values come under a delay"`
 }
 
 // Policy is one contender.

@@ -181,12 +181,16 @@ func (e *Experiment) Config(p *Policy, seed int, s power.Set) (*simulator.Config
 	f := e.File
 	c := &simulator.Config{
 		Fleet: e.fleets[s], Trace: e.Traces[seed], Start: e.Start, Horizon: e.Horizon, Slot: e.Slot,
-		Grid: e.grids.actual, Feed: e.grids.feed(), Core: scheduler.DefaultConfig(),
+		Grid: e.grids.actual, Core: scheduler.DefaultConfig(),
 		Queue: f.Instances.Queue, PriceEpoch: 5 * time.Minute, Congestion: scheduler.DefaultCongestion(),
 		Network: f.Accounting.Network.Or(wattle.KWhPerGB(s.Of(f.coefficients().Network))), Explain: f.Explain,
 	}
+	view, err := e.newFeed()
+	if err != nil {
+		return nil, nil, err
+	}
+	c.Feed = view
 	c.Congestion.Step = f.Instances.Price.Or(c.Congestion.Step)
-	var err error
 	if c.Functions, err = f.functions(c.Trace.Functions(), c.Fleet, e.measured); err != nil {
 		return nil, nil, err
 	}

@@ -6,8 +6,6 @@ import (
 
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/scheduler/power"
-	"github.com/wattle-project/wattle/scheduler/state"
-	"github.com/wattle-project/wattle/simulator"
 	"github.com/wattle-project/wattle/simulator/signal"
 )
 
@@ -111,13 +109,3 @@ func zones() map[wattle.ZoneID]*time.Location {
 	}
 	return out
 }
-
-func (g *grids) feed() simulator.Feed { return nil }
-
-var _ simulator.Feed = (*feed)(nil)
-
-// feed is what the scheduler sees of the grids.
-type feed struct{}
-
-// Observe returns the signal of a cluster as known at a time.
-func (*feed) Observe(int, time.Time) state.ZoneSignal { return state.ZoneSignal{} }
