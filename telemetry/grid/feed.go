@@ -63,11 +63,11 @@ func New(c Config, sources []Source, o Options) (*Feed, error) {
 			f.records[k] = make([]*record, len(sources))
 		}
 	}
-	t := &Table{entries: make(map[Key]*entry, len(f.records))}
+	entries := make(map[Key]*entry, len(f.records))
 	for k := range f.records {
-		t.entries[k] = f.resolve(k)
+		entries[k] = f.resolve(k)
 	}
-	f.table.Store(t)
+	f.table.Store(newTable(entries))
 	return f, nil
 }
 
@@ -224,9 +224,9 @@ func (f *Feed) update(key Key, s *source, change func(*record)) {
 		f.records[key][s.index] = r
 	}
 	change(r)
-	t := &Table{entries: maps.Clone(f.table.Load().entries)}
-	t.entries[key] = f.resolve(key)
-	f.table.Store(t)
+	entries := maps.Clone(f.table.Load().entries)
+	entries[key] = f.resolve(key)
+	f.table.Store(newTable(entries))
 }
 
 func (f *Feed) resolve(key Key) *entry {

@@ -346,10 +346,10 @@ func TestRunSchedule(t *testing.T) {
 // TestBurst401 must not end a source: a right key is refused during a burst.
 func TestBurst401(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := 0
+		var n atomic.Int32
 		p := &fakeProvider{name: "p", desc: hourlyDesc()}
 		p.actual = func(z wattle.ZoneID, _ time.Time) (Actual, error) {
-			if n++; n == 2 {
+			if n.Add(1) == 2 {
 				return Actual{}, &Failure{Outcome: Unauthorized, Status: 401}
 			}
 			return Actual{Key: Key{Zone: z}, FetchedAt: time.Now(), Points: hourlyPoints(time.Now(), 1, func(time.Time) wattle.GramsPerKWh { return 50 })}, nil
@@ -360,8 +360,8 @@ func TestBurst401(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { _ = f.Run(ctx) }()
 		time.Sleep(time.Second)
-		if n != 2 {
-			t.Errorf("%d requests at once, want the source held after the 401", n)
+		if got := n.Load(); got != 2 {
+			t.Errorf("%d requests at once, want the source held after the 401", got)
 		}
 		time.Sleep(time.Minute)
 		for _, z := range c.Zones {

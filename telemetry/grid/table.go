@@ -44,6 +44,29 @@ type mean struct {
 // for concurrent use; a lookup allocates nothing and takes no lock.
 type Table struct {
 	entries map[Key]*entry
+	// zones is for lookups: a map by string is twice as fast as one by Key.
+	zones map[wattle.ZoneID]*[4]*entry // by variant
+}
+
+func newTable(entries map[Key]*entry) *Table {
+	t := &Table{entries: entries, zones: make(map[wattle.ZoneID]*[4]*entry, len(entries))}
+	for k, e := range entries {
+		if t.zones[k.Zone] == nil {
+			t.zones[k.Zone] = new([4]*entry)
+		}
+		t.zones[k.Zone][k.variant()] = e
+	}
+	return t
+}
+
+// variant numbers the four combinations of kind and scope.
+func (k Key) variant() int { return int(k.Kind&1)<<1 | int(k.Scope&1) }
+
+func (t *Table) entry(k Key) *entry {
+	if z := t.zones[k.Zone]; z != nil && k.Kind <= wattle.Marginal && k.Scope <= wattle.Direct {
+		return z[k.variant()]
+	}
+	return nil
 }
 
 // At returns the best signal of key for the moment at, which may lie in the
@@ -54,7 +77,7 @@ type Table struct {
 // 2200 have no meaning.
 func (t *Table) At(key Key, at time.Time) wattle.Signal {
 	now := at.UnixNano()
-	e := t.entries[key]
+	e := t.entry(key)
 	if e == nil {
 		return bounded(key, now, nextHour(now), wattle.UnknownIntensity, wattle.Prior, "none")
 	}
