@@ -35,7 +35,10 @@ func newCarbonAware(c SourceConfig, cl *client) (Provider, error) {
 	return &carbonAware{cl, c.URL, Description{c.Kind, c.Scope, period}, c.Names, c.Answers}, nil
 }
 
+// Name implements Provider.
 func (p *carbonAware) Name() string          { return p.name }
+
+// Describe implements Provider.
 func (p *carbonAware) Describe() Description { return p.desc }
 
 type casdkEmission struct {
@@ -70,6 +73,7 @@ func (p *carbonAware) check(zone wattle.ZoneID, answered string) error {
 	return p.fail(zone, WrongZone, fmt.Errorf("asked for location %q, answered for %q; list it under \"answers\" if both are one grid", asked, answered))
 }
 
+// Actual implements Provider.
 func (p *carbonAware) Actual(ctx context.Context, zone wattle.ZoneID, since time.Time) (Actual, error) {
 	now := p.now()
 	out := Actual{Key: p.desc.key(zone), Provider: p.name, FetchedAt: now}
@@ -94,6 +98,7 @@ func (p *carbonAware) Actual(ctx context.Context, zone wattle.ZoneID, since time
 	return out, err
 }
 
+// Forecast implements Provider.
 func (p *carbonAware) Forecast(ctx context.Context, zone wattle.ZoneID) (Forecast, error) {
 	now := p.now()
 	out := Forecast{Key: p.desc.key(zone), Provider: p.name, Made: now, FetchedAt: now}

@@ -207,9 +207,13 @@ func newCSV(c SourceConfig, cl *client) (Provider, error) {
 		now: cl.now, limit: 64 << 20, read: map[wattle.ZoneID]csvCache{}}, nil
 }
 
+// Name implements Provider.
 func (p *csvFile) Name() string          { return p.name }
+
+// Describe implements Provider.
 func (p *csvFile) Describe() Description { return p.desc }
 
+// Actual implements Provider.
 func (p *csvFile) Actual(_ context.Context, zone wattle.ZoneID, since time.Time) (Actual, error) {
 	now := p.now()
 	out := Actual{Key: p.desc.key(zone), Provider: p.name, FetchedAt: now}
@@ -224,6 +228,7 @@ func (p *csvFile) Actual(_ context.Context, zone wattle.ZoneID, since time.Time)
 	return out, err
 }
 
+// Forecast implements Provider.
 func (p *csvFile) Forecast(_ context.Context, zone wattle.ZoneID) (Forecast, error) {
 	now := p.now()
 	out := Forecast{Key: p.desc.key(zone), Provider: p.name, Made: now, FetchedAt: now}

@@ -28,8 +28,10 @@ func newElectricityMaps(c SourceConfig, cl *client) (Provider, error) {
 	return &electricityMaps{cl, orDefault(c.URL, "https://api.electricitymaps.com/v3"), c.Key, c.Scope, c.Names}, nil
 }
 
+// Name implements Provider.
 func (p *electricityMaps) Name() string { return p.name }
 
+// Describe implements Provider.
 func (p *electricityMaps) Describe() Description {
 	return Description{Kind: wattle.Average, Scope: p.scope, Period: time.Hour}
 }
@@ -51,6 +53,7 @@ type emSeries struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
+// Actual implements Provider.
 func (p *electricityMaps) Actual(ctx context.Context, zone wattle.ZoneID, since time.Time) (Actual, error) {
 	now := p.now()
 	out := Actual{Key: p.Describe().key(zone), Provider: p.name, FetchedAt: now}
@@ -77,6 +80,7 @@ func (p *electricityMaps) Actual(ctx context.Context, zone wattle.ZoneID, since 
 	return out, err
 }
 
+// Forecast implements Provider.
 func (p *electricityMaps) Forecast(ctx context.Context, zone wattle.ZoneID) (Forecast, error) {
 	now := p.now()
 	out := Forecast{Key: p.Describe().key(zone), Provider: p.name, Made: now, FetchedAt: now}

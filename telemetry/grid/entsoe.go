@@ -40,6 +40,7 @@ func newENTSOE(c SourceConfig, cl *client) (Provider, error) {
 	return p, nil
 }
 
+// Name implements Provider.
 func (p *entsoe) Name() string { return p.name }
 
 // Describe gives an hour as the period although some areas publish quarters:
@@ -48,10 +49,12 @@ func (p *entsoe) Describe() Description {
 	return Description{Kind: wattle.Average, Scope: wattle.Lifecycle, Period: time.Hour}
 }
 
+// Forecast implements Provider.
 func (p *entsoe) Forecast(context.Context, wattle.ZoneID) (Forecast, error) {
 	return Forecast{}, ErrNoForecast
 }
 
+// Actual implements Provider.
 func (p *entsoe) Actual(ctx context.Context, zone wattle.ZoneID, since time.Time) (Actual, error) {
 	now := p.now()
 	out := Actual{Key: p.Describe().key(zone), Provider: p.name, FetchedAt: now}

@@ -31,8 +31,10 @@ func newNESO(c SourceConfig, cl *client) (Provider, error) {
 	return p, nil
 }
 
+// Name implements Provider.
 func (p *neso) Name() string { return p.name }
 
+// Describe implements Provider.
 func (p *neso) Describe() Description {
 	return Description{Kind: wattle.Average, Scope: wattle.Direct, Period: 30 * time.Minute}
 }
@@ -67,6 +69,7 @@ func (p *neso) Actual(ctx context.Context, zone wattle.ZoneID, since time.Time) 
 	return out, err
 }
 
+// Forecast implements Provider.
 func (p *neso) Forecast(ctx context.Context, zone wattle.ZoneID) (Forecast, error) {
 	now := p.now()
 	out := Forecast{Key: p.Describe().key(zone), Provider: p.name, Made: now, FetchedAt: now}

@@ -53,6 +53,7 @@ func newWattTime(c SourceConfig, cl *client) (Provider, error) {
 	return p, nil
 }
 
+// Name implements Provider.
 func (p *wattTime) Name() string { return p.name }
 
 // Describe says direct: both signals are stack CO2 without upstream emissions.
@@ -81,6 +82,7 @@ type wtAnswer struct {
 	} `json:"meta"`
 }
 
+// Actual implements Provider.
 func (p *wattTime) Actual(ctx context.Context, zone wattle.ZoneID, since time.Time) (Actual, error) {
 	now := p.now()
 	out := Actual{Key: p.Describe().key(zone), Provider: p.name, FetchedAt: now}
@@ -94,6 +96,7 @@ func (p *wattTime) Actual(ctx context.Context, zone wattle.ZoneID, since time.Ti
 	return out, err
 }
 
+// Forecast implements Provider.
 func (p *wattTime) Forecast(ctx context.Context, zone wattle.ZoneID) (Forecast, error) {
 	now := p.now()
 	out := Forecast{Key: p.Describe().key(zone), Provider: p.name, Made: now, FetchedAt: now}

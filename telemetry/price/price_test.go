@@ -129,6 +129,12 @@ func TestReadJSON(t *testing.T) {
 			}
 		})
 	}
+	// Unsorted and overlapping entries: the later start ends the earlier.
+	mixed := `{"t":[1773147600,1773145800,1773144000],"v":[3,2,1]}`
+	points, _, err := ReadJSON([]byte(mixed), Shape{Flat: true, Time: "t", Value: "v", TimeFormat: "unix"}, "DE", nil, time.Hour)
+	if err != nil || len(points) != 3 || points[0].Price != 1 || points[0].To.Sub(points[0].From) != 30*time.Minute {
+		t.Errorf("overlaps: %v, %v", points, err)
+	}
 	flat := Shape{Flat: true, Time: "t", Value: "v", TimeFormat: "unix"}
 	for body, want := range map[string]string{
 		`<html></html>`: "HTML", `{"t":[1`: "decoding", `{"t":[1],"v":[1,2]}`: "one length", `{}`: "one length",

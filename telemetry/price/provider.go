@@ -54,13 +54,16 @@ type csvProvider struct {
 	now      func() time.Time
 }
 
+// Name implements Provider.
 func (p *csvProvider) Name() string { return p.Label() }
 
+// Actual implements Provider.
 func (p *csvProvider) Actual(_ context.Context, zone wattle.ZoneID) (Actual, error) {
 	points, refused, err := p.read(zone, p.Column)
 	return Actual{zone, p.now(), points, refused}, err
 }
 
+// Forecast implements Provider.
 func (p *csvProvider) Forecast(_ context.Context, zone wattle.ZoneID) (Forecast, error) {
 	if p.ForecastColumn == "" {
 		return Forecast{}, ErrNoForecast
@@ -92,12 +95,15 @@ type jsonProvider struct {
 	maxBody  int64
 }
 
+// Name implements Provider.
 func (p *jsonProvider) Name() string { return p.Label() }
 
+// Forecast implements Provider.
 func (p *jsonProvider) Forecast(context.Context, wattle.ZoneID) (Forecast, error) {
 	return Forecast{}, ErrNoForecast
 }
 
+// Actual implements Provider.
 func (p *jsonProvider) Actual(ctx context.Context, zone wattle.ZoneID) (Actual, error) {
 	now := p.now()
 	name := p.Names[zone]
