@@ -36,7 +36,7 @@ func newCarbonAware(c SourceConfig, cl *client) (Provider, error) {
 }
 
 // Name implements Provider.
-func (p *carbonAware) Name() string          { return p.name }
+func (p *carbonAware) Name() string { return p.name }
 
 // Describe implements Provider.
 func (p *carbonAware) Describe() Description { return p.desc }

@@ -208,7 +208,7 @@ func newCSV(c SourceConfig, cl *client) (Provider, error) {
 }
 
 // Name implements Provider.
-func (p *csvFile) Name() string          { return p.name }
+func (p *csvFile) Name() string { return p.name }
 
 // Describe implements Provider.
 func (p *csvFile) Describe() Description { return p.desc }
