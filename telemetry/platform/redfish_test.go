@@ -316,13 +316,14 @@ func TestConfigValidation(t *testing.T) {
 // A controller that hangs never delays Read; its last figure ages into an error.
 func TestSlowController(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slow := false
+		answered := false
 		p := &poller{interval: 15 * time.Second, timeout: 8 * time.Second, now: time.Now}
 		poll := func(ctx context.Context) ([]observation, error) {
-			if slow {
+			if answered {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
+			answered = true // and never again
 			return []observation{{zone: telemetry.Zone{Key: "chassis-1"}, power: 300}}, nil
 		}
 		if _, err := p.read(nil); err == nil {
@@ -342,7 +343,6 @@ func TestSlowController(t *testing.T) {
 			if (err != nil) != stale || len(rs) != 1 || rs[0].HasPower == stale {
 				t.Fatalf("%d s: %+v, %v", i, rs, err)
 			}
-			slow = true
 			time.Sleep(time.Second)
 		}
 		cancel()
