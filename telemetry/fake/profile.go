@@ -2,6 +2,7 @@ package fake
 
 import (
 	"fmt"
+	"math/big"
 	"math/bits"
 	"time"
 )
@@ -76,24 +77,37 @@ func (p *profile) energy(t time.Duration) uint64 {
 	return uint64(t/p.period)*p.once(p.period) + p.once(t%p.period)
 }
 
-// once integrates without repetition: each segment up to t is a trapezoid.
+// once integrates without repetition: each segment up to t is a rectangle or a
+// trapezoid, rounded down by itself so that the sum never falls.
 func (p *profile) once(t time.Duration) uint64 {
 	var sum uint64
 	for i, a := range p.points {
 		if t <= a.at {
 			break
 		}
-		end := t
-		if i+1 < len(p.points) {
-			end = min(end, p.points[i+1].at)
+		if i+1 >= len(p.points) {
+			return sum + scale(a.micro, uint64(t-a.at), uint64(time.Second))
 		}
-		ends := a.micro + p.within(i, end)
-		if end < t && i+1 < len(p.points) && p.points[i+1].ramp {
-			ends = a.micro + p.points[i+1].micro
+		b := p.points[i+1]
+		into := min(t, b.at) - a.at
+		if b.ramp {
+			sum += slope(a.micro, b.micro, into, b.at-a.at)
+		} else {
+			sum += scale(a.micro, uint64(into), uint64(time.Second))
 		}
-		sum += scale(ends, uint64(end-a.at), 2*uint64(time.Second))
 	}
 	return sum
+}
+
+// slope is the exact energy in µJ, rounded down, of the first into of a ramp
+// from a to b µW over all: (2·a·all·into + (b−a)·into²) / (2·all·1 s).
+func slope(a, b uint64, into, all time.Duration) uint64 {
+	x, t := big.NewInt(int64(into)), big.NewInt(int64(all))
+	twice := new(big.Int).Mul(big.NewInt(2), t)
+	num := new(big.Int).Mul(new(big.Int).SetUint64(a), twice)
+	rise := new(big.Int).Sub(new(big.Int).SetUint64(b), new(big.Int).SetUint64(a))
+	num.Add(num, rise.Mul(rise, x)).Mul(num, x)
+	return num.Quo(num, twice.Mul(twice, big.NewInt(int64(time.Second)))).Uint64()
 }
 
 // scale returns x·num/den rounded down, through 128 bits. The quotient fits
