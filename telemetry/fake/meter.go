@@ -2,7 +2,7 @@ package fake
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,11 +13,17 @@ import (
 )
 
 //go:embed demo.txt
-var demo string
+var files embed.FS
 
 // Demo returns the text of the default script: a two-socket server with DRAM
 // and a GPU under a load that repeats every two minutes.
-func Demo() string { return demo }
+func Demo() string {
+	b, err := files.ReadFile("demo.txt")
+	if err != nil {
+		panic("fake: the demo script is not embedded: " + err.Error())
+	}
+	return string(b)
+}
 
 // Meter plays a Script. It implements telemetry.Meter.
 type Meter struct {
@@ -43,7 +49,7 @@ func New(script *Script, now func() time.Time) (*Meter, error) {
 // NewFromText is New for the text of a script; the empty text is the demo.
 func NewFromText(text string, now func() time.Time) (*Meter, error) {
 	if strings.TrimSpace(text) == "" {
-		text = demo
+		text = Demo()
 	}
 	s, err := Parse(strings.NewReader(text))
 	if err != nil {
