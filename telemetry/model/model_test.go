@@ -111,6 +111,10 @@ func TestFamilyLine(t *testing.T) {
 	if math.Abs(pkg-wantPkg) > 1e-5 || math.Abs(dram-wantDRAM) > 1e-5 {
 		t.Fatalf("%g and %g J, want %g and %g", pkg, dram, wantPkg, wantDRAM)
 	}
+	if later, _ := k.step(t, 10*time.Second, 0); math.Abs(later-pkg-2*0.69*10) > 1e-5 {
+		t.Fatalf("%g J at rest after a load", later-pkg)
+	}
+	k.step(t, time.Second, 0.5)
 	e := k.m.Estimates()["package"]
 	if !near(float64(e.Low), wantPkg/10*0.7) || !near(float64(e.High), wantPkg/10*1.3) {
 		t.Errorf("bounds %+v", e)

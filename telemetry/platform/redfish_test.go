@@ -193,6 +193,12 @@ func TestNoFigure(t *testing.T) {
 		if len(got) != 0 || !errors.As(err, &u) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
+		if strings.HasSuffix(name, "link") && !strings.Contains(err.Error(), "is not a path of the service") {
+			t.Errorf("%s is followed: %v", name, err)
+		}
+		if name == "redirect away" && !strings.Contains(err.Error(), "refusing the redirect") {
+			t.Errorf("%s is followed: %v", name, err)
+		}
 	}
 }
 
