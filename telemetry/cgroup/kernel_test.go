@@ -210,6 +210,51 @@ func mkdir(t testing.TB, dir string) {
 	}
 }
 
+// TestEmptiedCgroupIsReadAtOnce: two functions work and vanish between two Reads,
+// so that only the read at the moment of emptying can tell their work apart.
+func TestEmptiedCgroupIsReadAtOnce(t *testing.T) {
+	root, group := kernelRoot(t)
+	tr := kernelTree(t, root, "^/"+group+`/fn-([a-z]+)$`)
+	mkdir(t, filepath.Join(root, group, "fn-keep"))
+	if _, err := tr.Read(time.Now(), nil); err != nil {
+		t.Fatal(err)
+	}
+	listen(t, tr)
+	used := map[string]time.Duration{}
+	for name, d := range map[string]time.Duration{"short": 40 * ms, "long": 120 * ms} {
+		dir := filepath.Join(root, group, "fn-"+name)
+		mkdir(t, dir)
+		used[name] = finish(t, burner(t, dir, d))
+		for wait := 0; wait < 2000 && tr.lastOf("/"+group+"/fn-"+name) < used[name]*9/10; wait++ {
+			time.Sleep(time.Millisecond)
+		}
+		removeGroup(t, dir)
+	}
+	us, err := tr.Read(time.Now(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range us {
+		if want := used[u.Function]; want > 0 && (u.CPU < want*95/100 || u.CPU > want*105/100) {
+			t.Errorf("%s is charged %s, used %s", u.Function, u.CPU, want)
+		}
+		delete(used, u.Function)
+	}
+	if len(used) > 0 {
+		t.Errorf("not reported: %v", used)
+	}
+}
+
+// lastOf is the last raw counter of a cgroup, without reading it.
+func (t *Tree) lastOf(key string) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n := t.find(t.path(key)); n != nil {
+		return n.last
+	}
+	return 0
+}
+
 // TestRemovedUnreadStaysInTheSlice: without notifications the work of a cgroup
 // that came and went between two reads is in its slice, not lost.
 func TestRemovedUnreadStaysInTheSlice(t *testing.T) {

@@ -249,6 +249,29 @@ func TestCoRunningFunctionsWidenAndKeepTheirSign(t *testing.T) {
 	}
 }
 
+// TestNoNegativePower: functions that draw nothing come out of plain least
+// squares as negative about every other time, at the cost of the others.
+func TestNoNegativePower(t *testing.T) {
+	negative := 0
+	for seed := range uint64(20) {
+		m := newMachine(seed, 10, 0.05)
+		m.fns[0].watts, m.fns[1].watts = 0, 0
+		f := mustNew(t, DefaultConfig())
+		feed(t, f, m, 200)
+		for i := range f.columns {
+			if f.k.m[i] < -0.01 {
+				negative++
+			}
+			if f.k.x[i] < -1e-3 {
+				t.Errorf("seed %d: %s has %.3f W", seed, f.columns[i].function, f.k.x[i])
+			}
+		}
+	}
+	if negative == 0 {
+		t.Error("no power was negative before the projection: the test shows nothing")
+	}
+}
+
 func TestNewFunctionMidRun(t *testing.T) {
 	m := newMachine(3, 10, 0.05)
 	m.fns[9].start = 300
