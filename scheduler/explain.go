@@ -52,3 +52,16 @@ func (c *Core) Estimate(now time.Time, s *state.Snapshot, f *wattle.Function, ta
 	}
 	return wattle.Estimate{}
 }
+
+// Candidates measures every candidate of f without a policy, for bounds and
+// tools: the columns, and why a candidate cannot be used whatever the policy
+// (device, isolation, residency, health). Both are the core's own and valid
+// until its next call.
+func (c *Core) Candidates(now time.Time, s *state.Snapshot, f *wattle.Function) (*wattle.Columns, []wattle.Reasons) {
+	p := c.cfg.Policy
+	c.cfg.Policy = nil
+	intent := wattle.Intent{}
+	c.measure(now, s, f, &wattle.Params{Region: f.Params.Region}, &intent)
+	c.cfg.Policy = p
+	return &c.scratch.columns, c.scratch.refused
+}

@@ -42,7 +42,7 @@ func (c *explainCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	d := e.Document(outcomes)
+	d := e.Document(outcomes, nil)
 	shown := 0
 	for i := range d.Samples {
 		if c.Policy == "" || d.Samples[i].Policy == c.Policy {

@@ -73,7 +73,11 @@ func (c *simulateCmd) simulate(s *streams, text []byte) (*report.Document, error
 	if err != nil {
 		return nil, err
 	}
-	return e.Document(outcomes), nil
+	bounds, err := e.Bound(s.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.Document(outcomes, bounds), nil
 }
 
 // render prints a document in one of the formats.
