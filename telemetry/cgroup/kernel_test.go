@@ -285,6 +285,9 @@ func BenchmarkReadKernel(b *testing.B) {
 				b.Fatal(err)
 			}
 			listen(b, tr)
+			if len(us) != n+2 {
+				b.Fatalf("%d cgroups are read, want %d", len(us), n+2)
+			}
 			before := cpuOfSelf()
 			b.ReportAllocs()
 			for b.Loop() {

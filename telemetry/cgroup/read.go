@@ -77,11 +77,11 @@ func (t *Tree) report(n *node) Usage {
 }
 
 // readNode brings the counters of n up to date. A cgroup found removed is
-// retired here; its last value stands.
+// retired here; its last value stands. A missing file in a directory that is
+// still there is a failed read like any other.
 func (t *Tree) readNode(n *node, now time.Time) error {
 	err := t.readCPU(n)
-	if err != nil && removed(err) && n.parent != nil {
-		t.retire(n)
+	if err != nil && removed(err) && t.vanished(n) {
 		err = nil
 	}
 	if err == nil && !n.gone {
@@ -153,11 +153,22 @@ func (n *node) advance(v time.Duration) {
 func (n *node) accounted() time.Duration {
 	sum := n.retired
 	for _, c := range n.children {
-		if c.started {
-			sum += c.counted()
-		}
+		sum += c.claims()
 	}
 	return sum
+}
+
+// claims is what n takes out of its parent's remainder: what it counted, or for
+// a slice that cannot be read at least what its children counted.
+func (n *node) claims() time.Duration {
+	d := time.Duration(0)
+	if n.started {
+		d = n.counted()
+	}
+	if !n.charged && (!n.started || n.err != nil) {
+		d = max(d, n.accounted())
+	}
+	return d
 }
 
 // settle renews the remainder of a slice. Children are read before their

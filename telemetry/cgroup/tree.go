@@ -261,9 +261,7 @@ func (t *Tree) retire(n *node) {
 		t.departed = append(t.departed, n)
 	}
 	delete(n.parent.children, filepath.Base(n.key))
-	if n.started {
-		n.parent.retired += n.counted()
-	}
+	n.parent.retired += n.claims()
 	n.parent.lost = append(n.parent.lost, n)
 	if n.charged {
 		for p := n; p != nil; p = p.parent {

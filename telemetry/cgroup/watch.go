@@ -132,15 +132,17 @@ func (t *Tree) appeared(parent *node, name string) {
 	}
 }
 
-// vanished retires n unless it is there after all: the news of a removal may
-// come after a cgroup of the same name was made.
-func (t *Tree) vanished(n *node) {
+// vanished retires n if it is gone, and reports whether it is: the news of a
+// removal may come after a cgroup of the same name was made.
+func (t *Tree) vanished(n *node) bool {
 	if n == nil || n.parent == nil {
-		return
+		return false
 	}
-	if f, err := stat(t.path(n.key)); err != nil || f.inode != n.inode {
-		t.retire(n)
+	if f, err := stat(t.path(n.key)); err == nil && f.inode == n.inode {
+		return false
 	}
+	t.retire(n)
+	return true
 }
 
 func (t *Tree) lastRead(n *node) {
