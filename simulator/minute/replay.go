@@ -35,6 +35,9 @@ type Config struct {
 	// ChargeStarts charges the emissions of starting a copy ahead of demand,
 	// which the published accounting leaves out.
 	ChargeStarts bool
+	// Retain lets copies that waited through a use without being needed wait on:
+	// without it at most as many are held as the last use needed.
+	Retain bool
 	// Warmup shows policies the minutes before the window.
 	Warmup bool
 }
@@ -157,7 +160,11 @@ type function struct {
 	keeper lifecycle.Keeper
 	sum    *Result
 	spans  []lifecycle.Span
-	c      lifecycle.Case
+	// alive is how many copies were at hand when the spans were decided; more
+	// than those have to be started.
+	alive   int32
+	decided time.Duration
+	c       lifecycle.Case
 }
 
 func (f *function) run(series int32, counts []uint8) {
@@ -169,13 +176,12 @@ func (f *function) run(series int32, counts []uint8) {
 			continue
 		}
 		f.set(m, int32(counts[m]))
-		if m >= cfg.Start {
-			f.serve()
+		if f.c.LearnOnly = m < cfg.Start; f.c.LearnOnly {
+			f.keeper.Decide(&f.c, f.spans[:0])
+			continue
 		}
+		f.serve()
 		f.spans = f.keeper.Decide(&f.c, f.spans[:0])
-		if m < cfg.Start {
-			f.spans = f.spans[:0]
-		}
 		f.sum.Decisions++
 		f.sum.Spans += int64(len(f.spans))
 	}
@@ -185,20 +191,26 @@ func (f *function) run(series int32, counts []uint8) {
 func (f *function) set(m int, n int32) {
 	f.c.Now = time.Duration(m) * time.Minute
 	f.c.Arrived = f.c.Now
-	f.c.Invocations = n
+	f.c.Invocations, f.c.Held = n, n
 	f.c.Intensity = f.replay.intensity(m)
 	f.c.Options = f.priced.hours[m/60]
 }
 
 // serve charges the spans that were held and runs the minute's invocations.
 func (f *function) serve() {
-	left := f.c.Invocations
+	left, held := f.c.Invocations, int32(0)
 	for _, s := range f.spans {
-		if warm := min(left, f.settle(s)); warm > 0 {
+		offered := f.settle(s)
+		held += offered
+		if warm := min(left, offered); warm > 0 {
 			f.runs(f.c.Options[s.Option].WarmGrams, f.c.Options[s.Option].Warm, warm)
 			left -= warm
 		}
 	}
+	if f.replay.cfg.Retain {
+		f.c.Held = max(held, f.c.Held)
+	}
+	f.decided, f.alive = f.c.Now, f.c.Held
 	f.sum.Minutes++
 	if left == f.c.Invocations {
 		f.sum.ColdMinutes++
@@ -238,9 +250,14 @@ func (f *function) settle(s lifecycle.Span) int32 {
 
 func (f *function) charge(s lifecycle.Span, until time.Duration) {
 	o := &f.priced.hours[int(s.From/time.Hour)][s.Option]
-	n := float64(s.Copies)
-	f.sum.Hold += o.Hold.For(until - s.From).Times(n)
-	f.sum.Start += o.StartGrams.Times(n)
+	f.sum.Hold += o.Hold.For(until - s.From).Times(float64(s.Copies))
+	started := s.Copies
+	if s.From == f.decided {
+		kept := min(f.alive, s.Copies)
+		f.alive -= kept
+		started -= kept
+	}
+	f.sum.Start += o.StartGrams.Times(float64(started))
 }
 
 // close charges what expired inside the window; what reaches past it is free.
