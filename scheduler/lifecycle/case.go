@@ -41,8 +41,8 @@ type Case struct {
 	// Invocations is how many instances the use needed at once (≥ 1).
 	Invocations int32
 	// Held is how many copies are at hand now, those that just ran and those that
-	// waited unused (≥ Invocations). A driver whose rules let no copy wait through
-	// a use that did not need it passes Invocations.
+	// waited unused (≥ Invocations). A driver whose
+	// rules let no copy wait through a use that did not need it leaves it 0.
 	Held int32
 	// Memory is what one copy holds.
 	Memory wattle.Bytes

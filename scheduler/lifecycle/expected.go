@@ -31,7 +31,7 @@ const (
 
 // level is the history of the uses of at least j instances.
 type level struct {
-	last    int64 // step of the last use's end
+	last    time.Duration // end of the last use
 	context uint8
 	wide    histogram
 	near    [contexts]histogram
@@ -53,18 +53,18 @@ func (e *Expected) Decide(c *Case, dst []Span) []Span {
 		return dst
 	}
 	e.plan.price(c, e.rate, e.step, e.prewarm && !c.Bounds.NoPrewarm)
-	now, first := e.steps(c.Now), len(dst)
+	held, first := max(c.Held, c.Invocations), len(dst)
 	for j := range *levels {
 		l := &(*levels)[j]
 		m := mix(&l.near[l.context], &l.wide)
 		if e.prewarm {
-			dst = e.plan.start(&m, int(min(now-l.last, Bins)), int32(j) < c.Held, c.Now, dst)
+			dst = e.plan.start(&m, e.elapsed(c.Now-l.last), int32(j) < held, c.Now, dst)
 			continue
 		}
-		if int32(j) >= c.Held {
+		if int32(j) >= held {
 			break
 		}
-		option, steps := e.plan.keep(&m, int(min(now-l.last, Bins)))
+		option, steps := e.plan.keep(&m, e.elapsed(c.Now-l.last))
 		if steps == 0 {
 			break
 		}
@@ -84,26 +84,26 @@ func extend(dst []Span, first int, s Span) []Span {
 	return append(dst, s)
 }
 
-func (e *Expected) steps(t time.Duration) int64 { return int64(t / e.step) }
+// elapsed is the number of whole steps in d, at most Bins.
+func (e *Expected) elapsed(d time.Duration) int { return int(min(d/e.step, Bins)) }
 
 // learn counts the gap of every level that the use reached.
 func (e *Expected) learn(levels *[]level, c *Case) {
 	n := int(min(c.Invocations, maxLevels))
-	arrived, now := e.steps(c.Arrived+e.step-1), e.steps(c.Now)
 	for j := range n {
 		if j == len(*levels) {
 			*levels = append(*levels, level{})
 		} else {
-			(*levels)[j].count(arrived)
+			(*levels)[j].count(int(min((c.Arrived-(*levels)[j].last+e.step-1)/e.step, Bins+1)))
 		}
 		l := &(*levels)[j]
-		l.last, l.context = now, uint8(min(n-j-1, contexts-1))
+		l.last, l.context = c.Now, uint8(min(n-j-1, contexts-1))
 	}
 }
 
-// count notes that the level's gap ended in step arrived.
-func (l *level) count(arrived int64) {
-	bin := max(int(min(arrived-l.last, Bins+1)), 1)
+// count notes a gap of so many steps, rounded up.
+func (l *level) count(steps int) {
+	bin := max(steps, 1)
 	if bin > Bins {
 		bin = 0
 	}

@@ -203,6 +203,10 @@ func readCSV(path string) ([][]string, error) {
 	return rows, nil
 }
 
+// DirectColumn names the direct (not life-cycle) intensity in the CSV files of
+// Electricity Maps.
+const DirectColumn = "Carbon Intensity gCO₂eq/kWh (direct)"
+
 // Intensity reads the column named column of a CSV file, hour by hour.
 func Intensity(path, column string) ([]wattle.GramsPerKWh, error) {
 	rows, err := readCSV(path)

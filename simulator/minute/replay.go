@@ -88,7 +88,8 @@ func (r *Result) Cost(rate wattle.GramsPerSecond) float64 {
 type Replay struct {
 	cfg    Config
 	prices map[string]*priced
-	worst  wattle.GramsPerKWh
+	// worst and mean are the highest and the mean intensity of the series.
+	worst, mean wattle.GramsPerKWh
 }
 
 // priced holds the options of one class per hour of the window.
@@ -96,6 +97,7 @@ type priced struct {
 	memory wattle.Bytes
 	hours  [][]lifecycle.Option
 	worst  []lifecycle.Option
+	mean   []lifecycle.Option
 }
 
 // New prepares a replay.
@@ -106,6 +108,7 @@ func New(cfg Config) (*Replay, error) {
 	r := &Replay{cfg: cfg, prices: map[string]*priced{}}
 	for _, ci := range cfg.Intensity {
 		r.worst = max(r.worst, ci)
+		r.mean += ci / wattle.GramsPerKWh(len(cfg.Intensity))
 	}
 	for name, c := range cfg.Classes {
 		r.prices[name] = r.price(c)
@@ -114,9 +117,10 @@ func New(cfg Config) (*Replay, error) {
 }
 
 func (r *Replay) price(c Class) *priced {
-	p := &priced{memory: c.Memory, worst: options(c, r.worst, r.cfg.ChargeStarts)}
+	charge := r.cfg.ChargeStarts
+	p := &priced{memory: c.Memory, worst: options(c, r.worst, charge), mean: options(c, r.mean, charge)}
 	for h := range (r.cfg.Start+r.cfg.Minutes)/60 + 1 {
-		p.hours = append(p.hours, options(c, r.intensity(h*60), r.cfg.ChargeStarts))
+		p.hours = append(p.hours, options(c, r.intensity(h*60), charge))
 	}
 	return p
 }
