@@ -16,10 +16,11 @@ const (
 	Started                   // an invocation began on Instance (Sandbox says how)
 	Expired                   // the keep-alive of Instance ended
 	Pressure                  // Target needs Need; idle instances must go
+	Due                       // the pre-warm with Token is due: Prewarm to go on
 )
 
 func eventNames() []string {
-	return []string{"finished", "epoch", "arrived", "started", "expired", "pressure"}
+	return []string{"finished", "epoch", "arrived", "started", "expired", "pressure", "due"}
 }
 
 // String returns the event's name.
@@ -35,6 +36,8 @@ type Event struct {
 	Need     Resources
 	// Lifecycle holds the bounds that the deciding policy set.
 	Lifecycle LifecycleBounds
+	// Token is that of the Prewarm action which is Due.
+	Token uint64
 }
 
 // ActionKind names what the driver must do.
@@ -68,4 +71,7 @@ type Action struct {
 	Target    int32
 	At, Until time.Time
 	Copies    int32
+	// Token, if not 0, makes a Prewarm conditional: at its time the driver sends
+	// Due with the token and goes on only if the answer is a Prewarm.
+	Token uint64
 }

@@ -33,7 +33,8 @@ type Option struct {
 }
 
 // Keeper decides what becomes of instances between uses. It appends actions to
-// out and returns it.
+// out and returns it. One that has a method Bind(state.Measurer) is given the
+// core, so that it can ask what a target would take.
 type Keeper interface {
 	Step(now time.Time, s *state.Snapshot, e wattle.Event, out []wattle.Action) []wattle.Action
 }
@@ -99,7 +100,11 @@ func New(cfg Config) (*Core, error) {
 	for n < cfg.Plans {
 		n *= 2
 	}
-	return &Core{cfg: cfg, plans: make([]plan, n), mask: uint64(n - 1)}, nil
+	c := &Core{cfg: cfg, plans: make([]plan, n), mask: uint64(n - 1)}
+	if k, ok := cfg.Keeper.(interface{ Bind(state.Measurer) }); ok {
+		k.Bind(c)
+	}
+	return c, nil
 }
 
 // Built is the number of plans built so far: decisions that were not served

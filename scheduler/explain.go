@@ -14,7 +14,7 @@ func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) watt
 	d := c.Place(now, s, r)
 	p := c.plan(now, s, r)
 	var intent wattle.Intent
-	c.measure(now, s, r.Function, &p.params, &intent)
+	c.measure(now, s, r.Function, &p.params, &intent, c.pause(r.Function.Index, int(s.Load.Live(r.Function.Index))))
 	x := &c.scratch
 	e := wattle.Explanation{Decision: d, Now: now, Intent: intent, Columns: &x.columns, Rows: make([]wattle.ExplainedRow, len(x.refused))}
 	lim := p.bounds(s, r.Function)
@@ -39,10 +39,11 @@ func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) watt
 }
 
 // Estimate measures one target for f without deciding, for drivers that start
-// instances ahead of demand.
+// instances ahead of demand and keepers that weigh waiting against starting.
+// Keep-alive is left out.
 func (c *Core) Estimate(now time.Time, s *state.Snapshot, f *wattle.Function, target int32, box wattle.Sandbox) wattle.Estimate {
 	var intent wattle.Intent
-	c.measure(now, s, f, &f.Params, &intent)
+	c.measure(now, s, f, &f.Params, &intent, 0)
 	cols := &c.scratch.columns
 	for i := range cols.Target {
 		fresh := cols.Sandbox[i] != wattle.Warm
@@ -61,7 +62,7 @@ func (c *Core) Candidates(now time.Time, s *state.Snapshot, f *wattle.Function) 
 	p := c.cfg.Policy
 	c.cfg.Policy = nil
 	intent := wattle.Intent{}
-	c.measure(now, s, f, &wattle.Params{Region: f.Params.Region}, &intent)
+	c.measure(now, s, f, &wattle.Params{Region: f.Params.Region}, &intent, 0)
 	c.cfg.Policy = p
 	return &c.scratch.columns, c.scratch.refused
 }

@@ -63,7 +63,7 @@ func (c *Core) plan(now time.Time, s *state.Snapshot, r *wattle.Request) *plan {
 		return p
 	}
 	c.built++
-	c.measure(now, s, r.Function, params, &p.intent)
+	c.measure(now, s, r.Function, params, &p.intent, c.pause(r.Function.Index, int(s.Load.Live(r.Function.Index))))
 	p.fleet, p.function, p.params, p.epoch = s.Fleet, r.Function, *params, s.Epoch
 	p.compile(&c.scratch, now, s)
 	return p
@@ -79,8 +79,8 @@ func slot(index int32, p *wattle.Params) uint64 {
 }
 
 // measure fills the scratch with all candidates of f: columns, verdicts,
-// refusals and G.
-func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, params *wattle.Params, intent *wattle.Intent) {
+// refusals and G. keep is how long the instance is expected to idle afterwards.
+func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, params *wattle.Params, intent *wattle.Intent, keep time.Duration) {
 	x := &c.scratch
 	if c.cfg.Policy != nil {
 		*intent = c.cfg.Policy.Intent(f, params)
@@ -88,7 +88,6 @@ func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, par
 		*intent = DefaultIntent()
 	}
 	x.enumerate(s.Fleet, f, c.slots(params, intent), c.cfg.Slot)
-	keep := c.pause(f.Index, int(s.Load.Live(f.Index)))
 	x.batch = state.Batch{
 		Now: now, Keep: keep, State: s, Function: f, Params: params, Intent: intent,
 		Origin: origin(s.Fleet, f, params), Columns: &x.columns, Refused: x.refused,

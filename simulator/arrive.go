@@ -63,6 +63,9 @@ func (r *run) start(d *wattle.Decision, fn int32, scale float32, at int64) {
 	exec := int64(float64(d.Estimate.Exec) * float64(scale))
 	end := ready + exec
 	r.wheel.push(event{at: end, kind: finished, id: uint64(r.hold(id))})
+	if d.Sandbox != wattle.Warm || in.Rested != 0 {
+		r.obey(r.core.Step(r.time(r.now), r.store.View(), wattle.Event{Kind: wattle.Started, Function: f, Target: d.Target, Instance: id, Sandbox: d.Sandbox}))
+	}
 	r.account(d, fn, scale, at, ready, end)
 }
 

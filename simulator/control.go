@@ -123,7 +123,7 @@ func (r *run) signals() {
 // alone: pre-warming never pushes anybody out.
 func (r *run) prepare(t task) {
 	a := &t.action
-	if a.Until.UnixNano()-r.base <= r.now {
+	if a.Until.UnixNano()-r.base <= r.now || !r.confirmed(a) {
 		return
 	}
 	est := r.core.Estimate(r.time(r.now), r.store.View(), a.Function, a.Target, wattle.Cold)
@@ -142,6 +142,19 @@ func (r *run) prepare(t task) {
 		r.tally.prewarms++
 		r.control.schedule(ready, task{action: *a, id: id})
 	}
+}
+
+// confirmed asks the core whether a conditional pre-warm is still wanted.
+func (r *run) confirmed(a *wattle.Action) bool {
+	if a.Token == 0 {
+		return true
+	}
+	for _, b := range r.core.Step(r.time(r.now), r.store.View(), wattle.Event{Kind: wattle.Due, Function: a.Function, Target: a.Target, Token: a.Token}) {
+		if b.Kind == wattle.Prewarm {
+			return true
+		}
+	}
+	return false
 }
 
 // ready turns a pre-warmed instance idle and keeps it as asked.

@@ -19,6 +19,8 @@ type tally struct {
 	reasons                               [11]int64
 	latency                               Histogram
 	idle, busy                            int64 // instance ns
+	tailEnergy                            wattle.Joules
+	tailCarbon                            wattle.GramsCO2e
 	explained                             []wattle.Explanation
 	hash                                  uint64
 }
@@ -93,6 +95,10 @@ type Result struct {
 	Prewarms, PrewarmsRefused          int64
 	// IdleAtEnd and BusyAtEnd are the instances alive at the horizon.
 	IdleAtEnd, BusyAtEnd int64
+	// TailEnergy and TailCarbon are what the idle instances alive at the horizon
+	// would draw until their keep-alive ends; they are in none of the sums.
+	TailEnergy wattle.Joules
+	TailCarbon wattle.GramsCO2e
 	// Beyond is dynamic energy of work that ran on past the horizon; it is in
 	// none of the sums.
 	Beyond  wattle.Microjoules
@@ -119,7 +125,7 @@ func (r *run) result() *Result {
 	t := &r.tally
 	res := &Result{
 		Queued: t.queued, Waiting: int64(r.queues.waiting), Rejected: t.rejected, Deferred: t.deferred, Moves: t.moves, Evictions: t.evictions, Misses: t.misses,
-		Prewarms: t.prewarms, PrewarmsRefused: t.prewarmsRefused, IdleAtEnd: t.idleAtEnd, BusyAtEnd: t.busyAtEnd,
+		Prewarms: t.prewarms, PrewarmsRefused: t.prewarmsRefused, IdleAtEnd: t.idleAtEnd, BusyAtEnd: t.busyAtEnd, TailEnergy: t.tailEnergy, TailCarbon: t.tailCarbon,
 		Beyond: r.ledger.beyond, Latency: t.latency, Decisions: t.decisions, Plans: r.core.Built(), Explained: t.explained, IdleTime: time.Duration(t.idle), BusyTime: time.Duration(t.busy),
 		Reasons: make(map[string]int64), Series: make([][]Point, len(r.cfg.Fleet.Clusters)),
 	}

@@ -181,10 +181,24 @@ func (r *run) close() {
 		case state.Idle:
 			r.tally.idleAtEnd++
 			r.bookIdle(in, in.Since-r.base, r.now)
+			r.tail(in)
 		case state.Gone:
 		default:
 			r.tally.busyAtEnd++
 			r.bookBusy(in, slot, r.now)
 		}
 	}
+}
+
+// tail adds what an idle instance would draw from the horizon to the end of its
+// keep-alive, at the intensity of the last slot.
+func (r *run) tail(in *state.Instance) {
+	left := in.Until - r.base - r.ledger.horizon
+	if left <= 0 {
+		return
+	}
+	t := &r.cfg.Fleet.Targets[in.Target]
+	e := t.Machine.Reserved(in.Function.Needs).For(time.Duration(left))
+	r.tally.tailEnergy += e
+	r.tally.tailCarbon += e.Times(t.PUE).At(r.cfg.Grid[t.Cluster][r.ledger.slots-1])
 }

@@ -23,5 +23,11 @@ type Batch struct {
 	Refused []wattle.Reasons
 }
 
+// Measurer tells what running f on a target takes, without deciding; the core
+// is one. Keep-alive is left out.
+type Measurer interface {
+	Estimate(now time.Time, s *Snapshot, f *wattle.Function, target int32, box wattle.Sandbox) wattle.Estimate
+}
+
 // Target returns the target of candidate i.
 func (b *Batch) Target(i int) *Target { return &b.State.Fleet.Targets[b.Columns.Target[i]] }

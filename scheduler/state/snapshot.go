@@ -37,6 +37,8 @@ type Load struct {
 	live    []int32 // instances alive, per function
 	pools   []pool
 	down    []bool // per cluster
+	// instances is the store's slice in a live view, nil in a frozen one.
+	instances *[]Instance
 }
 
 type ends struct{ head, tail int32 }
@@ -70,6 +72,22 @@ func (l *Load) Warm(fn, target int32) int32 {
 		return p.avail
 	}
 	return 0
+}
+
+// Idle calls yield for each idle instance on the pool of target, the longest
+// idle first, until it returns false. Frozen snapshots list none.
+func (l *Load) Idle(f *Fleet, target int32, yield func(wattle.InstanceID, *Instance) bool) {
+	if l.instances == nil {
+		return
+	}
+	for slot := l.rested[f.Targets[target].Pool].head; slot != none; {
+		in := &(*l.instances)[slot]
+		next := in.after
+		if !yield(identity(slot, in.generation), in) {
+			return
+		}
+		slot = next
+	}
 }
 
 // WarmAnywhere reports whether function fn has an instance with room for a

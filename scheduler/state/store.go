@@ -76,6 +76,7 @@ type assumption struct {
 func NewStore(fleet *Fleet, functions []wattle.Function) (*Store, error) {
 	s := &Store{byID: make(map[wattle.FunctionID]int32, len(functions))}
 	s.view = Snapshot{Fleet: fleet, Epoch: 1, Load: newLoad(fleet, len(functions))}
+	s.view.Load.instances = &s.instances
 	own := make([]wattle.Function, len(functions))
 	copy(own, functions)
 	s.functions = make([]*wattle.Function, len(functions))
@@ -166,7 +167,11 @@ func Slot(id wattle.InstanceID) int32 { return int32(id & 0xffff_ffff) }
 
 // IDAt returns the identity of the instance that holds slot now.
 func (s *Store) IDAt(slot int32) wattle.InstanceID {
-	return wattle.InstanceID(uint64(s.instances[slot].generation)<<32 | uint64(uint32(slot)))
+	return identity(slot, s.instances[slot].generation)
+}
+
+func identity(slot int32, generation uint32) wattle.InstanceID {
+	return wattle.InstanceID(uint64(generation)<<32 | uint64(uint32(slot)))
 }
 
 // Live is the number of instances that are not gone.

@@ -116,8 +116,25 @@ func (e *Experiment) policy(p int, runs []Outcome) report.PolicyResult {
 		out.Speed.InvocationsPerS = out.Speed.DecisionsPerSec
 	}
 	out.Series = series(runs)
+	out.Horizon = horizon(&out, runs)
 	out.Intervals = intervals(runs)
 	return out
+}
+
+// horizon says what the instances alive at the end would change.
+func horizon(out *report.PolicyResult, runs []Outcome) *report.Horizon {
+	h := &report.Horizon{
+		CarbonWithG: out.Carbon.OperationalG, CarbonWithoutG: out.Carbon.OperationalG,
+		EnergyWithJ: out.Energy.AttributedJ(), EnergyWithoutJ: out.Energy.AttributedJ(),
+	}
+	w := 1 / float64(len(runs))
+	for _, r := range runs {
+		h.Instances += r.Result.IdleAtEnd + r.Result.BusyAtEnd
+		h.CarbonWithG += w * float64(r.Result.TailCarbon)
+		h.EnergyWithJ += w * float64(r.Result.TailEnergy)
+	}
+	h.Instances /= int64(len(runs))
+	return h
 }
 
 // add accumulates w times a result.

@@ -63,11 +63,12 @@ type Accounting struct {
 
 // Instances says how sandboxes live.
 type Instances struct {
-	KeepAlive string   `yaml:"keep_alive" doc:"keep-alive policy: fixed, none, or one of the learned ones listed by \"wattle simulate --print-config\"" default:"fixed"`
+	KeepAlive string   `yaml:"keep_alive" doc:"keep-alive policy: none, fixed, hybrid, expected, expected-prewarm, ski-rental, ecolife, ecolife-pso, lru, ttl or greedy-dual" default:"fixed"`
 	For       Duration `yaml:"for" doc:"keep-alive time of the fixed policy" default:"10m"`
 	Renew     *bool    `yaml:"renew" doc:"whether each use renews the keep-alive" default:"true"`
 	Pick      string   `yaml:"pick" doc:"which idle instance serves: newest, oldest or random" default:"newest"`
-	Rate      Rate     `yaml:"rate" doc:"what a second of service time is worth to learned keep-alive policies" default:"0.01g/s"`
+	Rate      Rate     `yaml:"rate" doc:"what a second of service time is worth to learned keep-alive policies" default:"0.005g/s"`
+	Step      Duration `yaml:"step" doc:"bin of the gap histograms of learned keep-alive policies, which look 60 steps ahead" default:"10s"`
 	Queue     int      `yaml:"queue" doc:"how many requests may wait per target or function; 0 rejects at once, -1 is no bound" default:"0"`
 	Price     grams    `yaml:"congestion_price" doc:"step of the congestion price in grams per vCPU·s, every 5 minutes, for each 100 % of a pool reserved above 90 %; 0g disables" default:"100µg"`
 	Defer     Duration `yaml:"defer_slot" doc:"raster of start slots for functions with a deadline; 0s disables deferral" default:"0s"`

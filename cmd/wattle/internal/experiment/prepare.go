@@ -9,6 +9,7 @@ import (
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/policies"
 	"github.com/wattle-project/wattle/scheduler"
+	"github.com/wattle-project/wattle/scheduler/lifecycle"
 	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/scheduler/stage"
 	"github.com/wattle-project/wattle/scheduler/state"
@@ -298,10 +299,20 @@ func mean(g []wattle.GramsPerKWh) float64 {
 
 // hold is the keep-alive that decisions reckon with.
 func hold(p *Policy, in *Instances) time.Duration {
-	if cmp.Or(p.KeepAlive, in.KeepAlive) == "none" {
+	name := cmp.Or(p.KeepAlive, in.KeepAlive, "fixed")
+	if name == "none" {
 		return 0
 	}
-	return p.For.Or(in.For.Or(10 * time.Minute))
+	return lifecycle.Hold(name, keeping(p, in))
+}
+
+// keeping is the configuration of a contender's keep-alive policy.
+func keeping(p *Policy, in *Instances) lifecycle.Config {
+	c := lifecycle.DefaultConfig()
+	c.Keep = p.For.Or(in.For.Or(c.Keep))
+	c.Rate = p.Rate.Or(in.Rate.Or(c.Rate))
+	c.Step = in.Step.Or(10 * time.Second)
+	return c
 }
 
 // keeper builds the keep-alive policy of one contender.
@@ -315,5 +326,5 @@ func (e *Experiment) keeper(p *Policy, _ *simulator.Config) (scheduler.Keeper, e
 		t := in.For.Or(10 * time.Minute)
 		return &scheduler.Fixed{T: p.For.Or(t), Once: in.Renew != nil && !*in.Renew}, nil
 	}
-	return nil, fmt.Errorf("keep_alive %q is unknown, want fixed or none", name)
+	return lifecycle.NewInstances(name, keeping(p, in))
 }
