@@ -82,6 +82,7 @@ func (c Config) Validate() error {
 type Core struct {
 	cfg     Config
 	plans   []plan
+	spare   plan // of the last function that found its place taken
 	mask    uint64
 	scratch scratch
 	options []Option

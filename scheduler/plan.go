@@ -25,6 +25,7 @@ type plan struct {
 	homeP95    [2]int64
 	reasons    wattle.Reasons
 	considered int32
+	heat       uint8
 	relative   bool // intent has limits relative to other candidates
 }
 
@@ -58,15 +59,31 @@ func (c *Core) plan(now time.Time, s *state.Snapshot, r *wattle.Request) *plan {
 		params = &r.Function.Params
 	}
 	p := &c.plans[slot(r.Function.Index, params)&c.mask]
-	at := now.UnixNano()
-	if p.function == r.Function && p.epoch == s.Epoch && p.fleet == s.Fleet && p.from <= at && at <= p.until && p.params == *params {
+	if p.holds(now.UnixNano(), s, r.Function, params) {
+		p.heat = min(p.heat+1, maxHeat)
 		return p
+	}
+	if p.heat > 0 && p.epoch == s.Epoch && p.function != r.Function {
+		// The place belongs to a function that is used more: it stays, so that
+		// rare functions cost one plan each and not two.
+		p.heat--
+		if p = &c.spare; p.holds(now.UnixNano(), s, r.Function, params) {
+			return p
+		}
 	}
 	c.built++
 	c.measure(now, s, r.Function, params, &p.intent, c.pause(r.Function.Index, int(s.Load.Live(r.Function.Index))))
 	p.fleet, p.function, p.params, p.epoch = s.Fleet, r.Function, *params, s.Epoch
 	p.compile(&c.scratch, now, s)
 	return p
+}
+
+// maxHeat is how many uses of others a busy plan outlives.
+const maxHeat = 8
+
+// holds reports whether p is the plan of f with params at this instant.
+func (p *plan) holds(at int64, s *state.Snapshot, f *wattle.Function, params *wattle.Params) bool {
+	return p.function == f && p.epoch == s.Epoch && p.fleet == s.Fleet && p.from <= at && at <= p.until && p.params == *params
 }
 
 func slot(index int32, p *wattle.Params) uint64 {

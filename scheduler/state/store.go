@@ -71,24 +71,25 @@ type assumption struct {
 	deadline int64
 }
 
-// NewStore holds functions against a fleet. Functions are copied and get their
-// Index; their order decides it.
+// NewStore holds functions against a fleet. It keeps the slice, which nobody may
+// change any more, and sets each Index to the position. Stores on several
+// goroutines may share a slice whose indexes are set already.
 func NewStore(fleet *Fleet, functions []wattle.Function) (*Store, error) {
 	s := &Store{byID: make(map[wattle.FunctionID]int32, len(functions))}
 	s.view = Snapshot{Fleet: fleet, Epoch: 1, Load: newLoad(fleet, len(functions))}
 	s.view.Load.instances = &s.instances
-	own := make([]wattle.Function, len(functions))
-	copy(own, functions)
 	s.functions = make([]*wattle.Function, len(functions))
-	for i := range own {
-		f := &own[i]
+	for i := range functions {
+		f := &functions[i]
 		if err := f.Validate(); err != nil {
 			return nil, err
 		}
 		if _, twice := s.byID[f.ID]; twice {
 			return nil, fmt.Errorf("function %s is listed twice", f.ID)
 		}
-		f.Index = int32(i)
+		if f.Index != int32(i) {
+			f.Index = int32(i)
+		}
 		s.byID[f.ID] = f.Index
 		s.functions[i] = f
 	}

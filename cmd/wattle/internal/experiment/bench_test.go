@@ -41,7 +41,7 @@ func benchmark(b *testing.B, text string) {
 	b.ReportAllocs()
 	var n int64
 	for b.Loop() {
-		c, _, err := e.Config(&f.Policies[0], 0, 0)
+		c, _, err := e.Config(&f.Policies[0], 0, e.own())
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -105,4 +105,10 @@ func BenchmarkTwelveDays(b *testing.B) {
 	}
 	i := strings.Index(string(text), "policies:")
 	benchmark(b, string(text[:i])+"policies: [{library: latency_within}]\n")
+}
+
+// BenchmarkEightyThousandFunctions is a tenth of BenchmarkHundredMillion: the
+// memory of functions and clusters is the same.
+func BenchmarkEightyThousandFunctions(b *testing.B) {
+	benchmark(b, twenty(80_000, 1e7, "library: least_carbon"))
 }

@@ -30,7 +30,7 @@ func (e *Experiment) Bound(ctx context.Context) ([]*bound.PlacementBound, error)
 	}
 	var out []*bound.PlacementBound
 	for seed := range e.Seeds {
-		c, _, err := e.Config(&e.File.Policies[0], seed, e.File.Accounting.Coefficients.V)
+		c, _, err := e.Config(&e.File.Policies[0], seed, e.own())
 		if err != nil {
 			return nil, err
 		}

@@ -5,7 +5,6 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/simulator"
 	"github.com/wattle-project/wattle/simulator/report"
 )
@@ -53,7 +52,7 @@ func interval(v []float64) *report.Interval {
 // under the experiment's own set stays below the other.
 func (e *Experiment) pairs(outcomes []Outcome) []report.Pair {
 	type key struct {
-		set  power.Set
+		set  Assignment
 		seed int
 	}
 	carbon := map[key]map[int]float64{}
@@ -68,7 +67,7 @@ func (e *Experiment) pairs(outcomes []Outcome) []report.Pair {
 		return nil
 	}
 	var out []report.Pair
-	own := e.File.Accounting.Coefficients.V
+	own := e.own()
 	for a := range e.File.Policies {
 		for b := a + 1; b < len(e.File.Policies); b++ {
 			low, high := a, b
@@ -93,4 +92,23 @@ func (e *Experiment) pairs(outcomes []Outcome) []report.Pair {
 		}
 	}
 	return out
+}
+
+// bands are the 95 % intervals of carbon per slot over seeds, nil with fewer
+// than two.
+func bands(runs []Outcome) (lo, hi []float64) {
+	if len(runs) < 2 {
+		return nil, nil
+	}
+	for k := range runs[0].Result.Series[0] {
+		v := make([]float64, len(runs))
+		for i, r := range runs {
+			for c := range r.Result.Series {
+				v[i] += float64(r.Result.Series[c][k].Carbon.Operational())
+			}
+		}
+		x := interval(v)
+		lo, hi = append(lo, x.Lo), append(hi, x.Hi)
+	}
+	return lo, hi
 }

@@ -18,7 +18,7 @@ import (
 // Document turns outcomes and bounds into a report; bounds may be empty.
 func (e *Experiment) Document(outcomes []Outcome, bounds []*bound.PlacementBound) *report.Document {
 	d := &report.Document{Schema: report.Schema, Run: e.header(outcomes), Notes: e.grids.notes}
-	fleet := e.fleets[e.File.Accounting.Coefficients.V]
+	fleet := e.fleets[e.own()]
 	for i := range fleet.Clusters {
 		c := &fleet.Clusters[i]
 		rc := report.Cluster{Name: string(c.ID), Zone: string(c.Zone), PUE: c.PUE, Signal: cmp.Or(e.File.Signals.Source, "profiles")}
@@ -36,7 +36,7 @@ func (e *Experiment) Document(outcomes []Outcome, bounds []*bound.PlacementBound
 		}
 		d.Clusters = append(d.Clusters, rc)
 	}
-	own := e.File.Accounting.Coefficients.V
+	own := e.own()
 	for p := range e.File.Policies {
 		var mine []Outcome
 		for _, o := range outcomes {
@@ -54,7 +54,7 @@ func (e *Experiment) Document(outcomes []Outcome, bounds []*bound.PlacementBound
 
 func (e *Experiment) header(outcomes []Outcome) report.Run {
 	f := e.File
-	fleet := e.fleets[f.Accounting.Coefficients.V]
+	fleet := e.fleets[e.own()]
 	run := report.Run{
 		Experiment: cmp.Or(f.Name, f.path), Description: f.Description, Seeds: e.Seeds, Start: e.Start,
 		WindowS: e.Horizon.Seconds(), SlotS: e.Slot.Seconds(),
@@ -85,7 +85,7 @@ func (e *Experiment) header(outcomes []Outcome) report.Run {
 func Hash(outcomes []Outcome) string {
 	h := sha256.New()
 	for _, o := range outcomes {
-		fmt.Fprintf(h, "%d %d %d %s\n", o.Policy, o.Seed, o.Set, o.Result.Hash)
+		fmt.Fprintf(h, "%d %d %v %s\n", o.Policy, o.Seed, o.Set, o.Result.Hash)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
@@ -195,6 +195,7 @@ func series(runs []Outcome) report.Series {
 		s.Invocations = append(s.Invocations, n)
 		s.ClusterCarbonG, s.ClusterEnergyJ = append(s.ClusterCarbonG, carbon), append(s.ClusterEnergyJ, energy)
 	}
+	s.CarbonLoG, s.CarbonHiG = bands(runs)
 	return s
 }
 

@@ -19,7 +19,7 @@ type feed struct{ views []*signal.Observed }
 // between runs.
 func (e *Experiment) newFeed() (*feed, error) {
 	f := &feed{}
-	fleet := e.fleets[power.Central]
+	fleet := e.fleets[uniform(power.Central)]
 	for i, a := range e.grids.series {
 		v, err := e.view(fleet.Clusters[i].Zone)
 		if err != nil {

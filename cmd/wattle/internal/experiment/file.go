@@ -57,7 +57,7 @@ type Accounting struct {
 	Coefficients set      `yaml:"coefficients" doc:"low, central or high values of the model coefficients" default:"central"`
 	Network      perGB    `yaml:"network" doc:"energy of moving data, in reports" default:"0.001kWh/GB"`
 	NetworkInG   perGB    `yaml:"network_in_decisions" doc:"energy of moving data as decisions see it" default:"0kWh/GB"`
-	Robustness   bool     `yaml:"robustness" doc:"run every coefficient set and report how often the ranking of policies holds" default:"false"`
+	Robustness   bool     `yaml:"robustness" doc:"run nine coefficient sets (all low, central, high; memory power, PUE and network low and high alone) and report how often the order of policies holds" default:"false"`
 	Lifetime     Duration `yaml:"lifetime" doc:"service life of servers for embodied carbon" default:"35040h (4 years)"`
 }
 

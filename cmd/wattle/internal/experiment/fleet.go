@@ -24,8 +24,8 @@ func prices() map[string]state.Price {
 	}
 }
 
-// fleet builds the clusters with the coefficients of set.
-func (f *File) fleet(s power.Set) (*state.Fleet, error) {
+// fleet builds the clusters with the coefficients of an assignment.
+func (f *File) fleet(s Assignment) (*state.Fleet, error) {
 	coeff := f.coefficients()
 	var out []state.Cluster
 	for i := range f.Fleet.Clusters {
@@ -52,7 +52,7 @@ func (f *File) coefficients() power.Coefficients {
 	return c
 }
 
-func (f *File) cluster(c *Cluster, coeff *power.Coefficients, s power.Set) (state.Cluster, error) {
+func (f *File) cluster(c *Cluster, coeff *power.Coefficients, s Assignment) (state.Cluster, error) {
 	out := state.Cluster{
 		ID: wattle.ClusterID(c.ID), Zone: wattle.ZoneID(c.Zone), Region: wattle.RegionID(cmp.Or(c.Region, c.ID)),
 		Country: c.Country, Jurisdiction: c.Jurisdiction, Provider: cmp.Or(c.Provider, "on-prem"), PUE: c.PUE, Labels: c.Labels,
@@ -65,6 +65,7 @@ func (f *File) cluster(c *Cluster, coeff *power.Coefficients, s power.Set) (stat
 	if out.PUE == 0 {
 		out.PUE = pue(out.Provider)
 	}
+	out.PUE = scaled(out.PUE, coeff.PUE, s.PUE)
 	price, err := f.price(cmp.Or(c.Price, "lambda"))
 	if err != nil {
 		return out, fmt.Errorf("cluster %s: %w", c.ID, err)
@@ -106,9 +107,9 @@ func (f *File) price(name string) (state.Price, error) {
 	return state.Price{}, fmt.Errorf("price %q is neither in fleet.prices nor one of %v", name, sortedKeys(prices()))
 }
 
-func (f *File) pool(p *Pool, coeff *power.Coefficients, s power.Set) (state.Pool, error) {
+func (f *File) pool(p *Pool, coeff *power.Coefficients, s Assignment) (state.Pool, error) {
 	name := cmp.Or(p.Hardware, "skylake")
-	hw, dram, err := f.hardware(name, coeff, s)
+	hw, dram, err := f.hardware(name, coeff, s.DRAM)
 	if err != nil {
 		return state.Pool{}, fmt.Errorf("pool %s: %w", p.Name, err)
 	}
@@ -130,7 +131,7 @@ func (f *File) pool(p *Pool, coeff *power.Coefficients, s power.Set) (state.Pool
 		}
 	}
 	m := &out.Machine
-	m.Embodied = coeff.ServerEmbodied(s, cmp.Or(p.Sockets, 2), m.Memory, m.Accelerators)
+	m.Embodied = coeff.ServerEmbodied(s.Embodied, cmp.Or(p.Sockets, 2), m.Memory, m.Accelerators)
 	if p.Embodied.Set {
 		scale := float64(p.Embodied.V / m.Embodied.Total())
 		e := &m.Embodied

@@ -37,6 +37,7 @@ func (f *File) functions(t []trace.Function, fleet *state.Fleet, measured map[st
 		if err := fn.Validate(); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.path, err)
 		}
+		fn.Index = int32(i)
 		out[i] = fn
 	}
 	return out, nil

@@ -36,17 +36,19 @@ type Experiment struct {
 	// Traces holds one workload per seed.
 	Traces   []trace.Trace
 	measured map[string]profile
-	grids    *grids
-	fleets   map[power.Set]*state.Fleet
+	// functions is shared by all runs of a seed, which only read it.
+	functions [][]wattle.Function
+	grids     *grids
+	fleets    map[Assignment]*state.Fleet
 }
 
 // Prepare checks a file and reads everything that it names.
 func Prepare(f *File, o Options) (*Experiment, error) {
-	e := &Experiment{File: f, options: o, Start: f.Start.V, Slot: f.Slot.Or(time.Hour), Seeds: f.Seeds, fleets: map[power.Set]*state.Fleet{}}
+	e := &Experiment{File: f, options: o, Start: f.Start.V, Slot: f.Slot.Or(time.Hour), Seeds: f.Seeds, fleets: map[Assignment]*state.Fleet{}}
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	for _, s := range []power.Set{power.Central, power.Low, power.High} {
+	for _, s := range append(e.assignments(), uniform(power.Central)) {
 		fleet, err := f.fleet(s)
 		if err != nil {
 			return nil, err
@@ -62,6 +64,13 @@ func Prepare(f *File, o Options) (*Experiment, error) {
 			return nil, fmt.Errorf("%s: functions: %w", f.path, err)
 		}
 		e.measured = m
+	}
+	for _, t := range e.Traces {
+		fns, err := f.functions(t.Functions(), e.fleets[e.own()], e.measured)
+		if err != nil {
+			return nil, err
+		}
+		e.functions = append(e.functions, fns)
 	}
 	var err error
 	if e.grids, err = e.readSignals(); err != nil {
@@ -165,7 +174,8 @@ func (e *Experiment) generate(g *Generate, seed uint64) (trace.Trace, error) {
 	for _, z := range g.Zones {
 		p.Zones = append(p.Zones, z.V)
 	}
-	specs, err := p.Draw(seed)
+	// One population for all seeds: they differ in when it is invoked.
+	specs, err := p.Draw(cmp.Or(e.File.Seed, 1))
 	if err != nil {
 		return nil, err
 	}
@@ -173,18 +183,15 @@ func (e *Experiment) generate(g *Generate, seed uint64) (trace.Trace, error) {
 	return workload.New(specs, workload.Config{Seed: seed, Length: p.Length, Start: day})
 }
 
-// Fleet returns the fleet under a coefficient set.
-func (e *Experiment) Fleet(s power.Set) *state.Fleet { return e.fleets[s] }
-
-// Config is the simulation of one policy on one seed under one coefficient
-// set. The engine is nil for baselines.
-func (e *Experiment) Config(p *Policy, seed int, s power.Set) (*simulator.Config, *policies.Engine, error) {
+// Config is the simulation of one policy on one seed under one assignment of
+// coefficients. The engine is nil for baselines.
+func (e *Experiment) Config(p *Policy, seed int, s Assignment) (*simulator.Config, *policies.Engine, error) {
 	f := e.File
 	c := &simulator.Config{
 		Fleet: e.fleets[s], Trace: e.Traces[seed], Start: e.Start, Horizon: e.Horizon, Slot: e.Slot,
 		Grid: e.grids.actual, Core: scheduler.DefaultConfig(),
 		Queue: f.Instances.Queue, PriceEpoch: 5 * time.Minute, Congestion: scheduler.DefaultCongestion(),
-		Network: f.Accounting.Network.Or(wattle.KWhPerGB(s.Of(f.coefficients().Network))), Explain: f.Explain,
+		Network: f.Accounting.Network.Or(wattle.KWhPerGB(s.Network.Of(f.coefficients().Network))), Explain: f.Explain,
 	}
 	view, err := e.newFeed()
 	if err != nil {
@@ -192,9 +199,7 @@ func (e *Experiment) Config(p *Policy, seed int, s power.Set) (*simulator.Config
 	}
 	c.Feed = view
 	c.Congestion.Step = f.Instances.Price.Or(c.Congestion.Step)
-	if c.Functions, err = f.functions(c.Trace.Functions(), c.Fleet, e.measured); err != nil {
-		return nil, nil, err
-	}
+	c.Functions = e.functions[seed]
 	if c.Pick, err = pick(f.Instances.Pick); err != nil {
 		return nil, nil, err
 	}

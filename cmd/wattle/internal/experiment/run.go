@@ -10,14 +10,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattle-project/wattle/policies"
-	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/simulator"
 )
 
 // Job is one simulation: a policy on a seed under a coefficient set.
 type Job struct {
 	Policy, Seed int
-	Set          power.Set
+	Set          Assignment
 }
 
 // Outcome is what a job came to.
@@ -32,17 +31,8 @@ type Outcome struct {
 // Jobs lists the simulations of the experiment in a fixed order: the
 // experiment's own coefficient set first, then the others if robustness is asked.
 func (e *Experiment) Jobs() []Job {
-	own := e.File.Accounting.Coefficients.V
-	sets := []power.Set{own}
-	if e.File.Accounting.Robustness {
-		for _, s := range []power.Set{power.Low, power.Central, power.High} {
-			if s != own {
-				sets = append(sets, s)
-			}
-		}
-	}
 	var jobs []Job
-	for _, set := range sets {
+	for _, set := range e.assignments() {
 		for p := range e.File.Policies {
 			for seed := range e.Seeds {
 				jobs = append(jobs, Job{p, seed, set})

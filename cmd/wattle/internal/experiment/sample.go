@@ -13,7 +13,7 @@ import (
 func (e *Experiment) samples(outcomes []Outcome) []report.Sample {
 	var out []report.Sample
 	for _, o := range outcomes {
-		if o.Seed != 0 || o.Set != e.File.Accounting.Coefficients.V {
+		if o.Seed != 0 || o.Set != e.own() {
 			continue
 		}
 		for i := range o.Result.Explained {

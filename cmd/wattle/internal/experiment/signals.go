@@ -19,7 +19,7 @@ type grids struct {
 
 // readSignals resolves the zone of every cluster to one value per slot.
 func (e *Experiment) readSignals() (*grids, error) {
-	fleet := e.fleets[power.Central]
+	fleet := e.fleets[uniform(power.Central)]
 	g := &grids{local: zones()}
 	byZone := map[wattle.ZoneID]signal.Actual{}
 	for i := range fleet.Clusters {
