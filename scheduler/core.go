@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -127,8 +128,13 @@ func (c *Core) Place(now time.Time, s *state.Snapshot, r *wattle.Request) wattle
 		c.choose(&d, p, &lim, now, s, r)
 		return d
 	}
-	for i := range p.rows {
-		w := &p.rows[i]
+	for i := 0; i < len(p.keys); i++ {
+		if p.keys[i].row < 0 {
+			// None of the kept rows can be taken: look at all of them.
+			c.build(p, now, s, r.Function, &p.params, math.MaxInt)
+			lim, i = p.bounds(s, r.Function), 0
+		}
+		w := &p.rows[p.keys[i].row]
 		if !lim.admits(w) {
 			d.Reasons |= lim.why(w)
 			continue
@@ -140,7 +146,7 @@ func (c *Core) Place(now time.Time, s *state.Snapshot, r *wattle.Request) wattle
 			}
 			continue
 		}
-		take(&d, w, now)
+		take(&d, w, now, p.keys[i].g)
 		break
 	}
 	return d

@@ -14,16 +14,17 @@ func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) watt
 	d := c.Place(now, s, r)
 	p := c.plan(now, s, r)
 	var intent wattle.Intent
-	c.measure(now, s, r.Function, &p.params, &intent, c.pause(r.Function.Index, int(s.Load.Live(r.Function.Index))))
+	params := p.params
+	c.measure(now, s, r.Function, &params, &intent, c.pause(r.Function.Index, s))
 	x := &c.scratch
 	e := wattle.Explanation{Decision: d, Now: now, Intent: intent, Columns: &x.columns, Rows: make([]wattle.ExplainedRow, len(x.refused))}
 	lim := p.bounds(s, r.Function)
 	for i := range x.refused {
-		w := x.row(i)
+		w := x.row(i, s.Fleet.Targets[x.columns.Target[i]].Attributes.Cluster == r.Function.Home)
 		out := &e.Rows[i]
 		*out = wattle.ExplainedRow{
 			Attributes: &s.Fleet.Attributes()[w.target], Denials: x.verdicts.Denied[i], Refused: x.refused[i],
-			Score: w.score, CapacityPrice: x.price[i], G: wattle.GramsCO2e(w.g),
+			Score: x.verdicts.Score[i], CapacityPrice: x.price[i], G: wattle.GramsCO2e(x.g[i]),
 		}
 		if !lim.admits(&w) {
 			out.Refused |= lim.why(&w)

@@ -14,14 +14,12 @@ type bounds struct {
 	cost float64
 }
 
-// findHome notes the best p95 that the home cluster offers warm and fresh, and
-// marks its rows: home is always within any distance of home. A home that a
-// policy or a limit refuses still is what others compare with; a home without a
-// fitting device is not.
-func (p *plan) findHome(x *scratch, s *state.Snapshot) {
+// findHome notes the best p95 that the home cluster offers warm and fresh. A
+// home that a policy or a limit refuses still is what others compare with; a
+// home without a fitting device is not.
+func (p *plan) findHome(x *scratch, s *state.Snapshot, home int) {
 	const unfit = wattle.ReasonAccelerator | wattle.ReasonIsolation
 	p.homeP95 = [2]int64{math.MaxInt64, math.MaxInt64}
-	home := s.Fleet.ClusterIndex(p.function.Home)
 	if home < 0 {
 		return
 	}
@@ -34,9 +32,6 @@ func (p *plan) findHome(x *scratch, s *state.Snapshot) {
 			kind = 1
 		}
 		p.homeP95[kind] = min(p.homeP95[kind], int64(x.columns.P95[i]))
-	}
-	for i := range p.rows {
-		p.rows[i].home = s.Fleet.Targets[p.rows[i].target].Cluster == home
 	}
 }
 
@@ -75,6 +70,7 @@ func permille(v, m int64) int64 {
 	return v * m / 1000
 }
 
+// admits checks the relative limits; home is within any distance of home.
 func (b *bounds) admits(w *row) bool {
 	return (w.home || w.p95-int64(w.delay) <= b.p95) && w.cost <= b.cost
 }
@@ -109,17 +105,17 @@ func available(s *state.Snapshot, f *wattle.Function, w *row) wattle.Reasons {
 }
 
 // take fills the decision from a row.
-func take(d *wattle.Decision, w *row, now time.Time) {
+func take(d *wattle.Decision, w *row, now time.Time, g float64) {
 	d.Placed, d.Target, d.Sandbox, d.Reasons, d.Wait = true, w.target, w.sandbox, 0, -1
-	d.Start, d.G, d.Estimate = now.Add(w.delay), wattle.GramsCO2e(w.g), w.est
+	d.Start, d.G, d.Estimate = now.Add(w.delay), wattle.GramsCO2e(g), w.est
 }
 
 // choose asks the Chooser among the feasible targets, one option each: warm
 // where an instance waits, fresh otherwise.
 func (c *Core) choose(d *wattle.Decision, p *plan, lim *bounds, now time.Time, s *state.Snapshot, r *wattle.Request) {
 	c.options, c.from = c.options[:0], c.from[:0]
-	for i := range p.rows {
-		w := &p.rows[i]
+	for i := range p.keys {
+		w := &p.rows[p.keys[i].row]
 		if !lim.admits(w) {
 			d.Reasons |= lim.why(w)
 			continue
@@ -131,18 +127,19 @@ func (c *Core) choose(d *wattle.Decision, p *plan, lim *bounds, now time.Time, s
 			}
 			continue
 		}
-		c.offer(w, i)
+		c.offer(w, i, p.keys)
 	}
 	if len(c.options) == 0 {
 		return
 	}
 	d.Feasible = int32(len(c.options))
-	take(d, &p.rows[c.from[c.cfg.Chooser.Choose(s, r, c.options)]], now)
+	k := &p.keys[c.from[c.cfg.Chooser.Choose(s, r, c.options)]]
+	take(d, &p.rows[k.row], now, k.g)
 }
 
 // offer inserts a row by target, keeping the warmer one of two.
-func (c *Core) offer(w *row, i int) {
-	o := Option{Target: w.target, Sandbox: w.sandbox, G: wattle.GramsCO2e(w.g), Estimate: w.est}
+func (c *Core) offer(w *row, i int, keys []key) {
+	o := Option{Target: w.target, Sandbox: w.sandbox, G: wattle.GramsCO2e(keys[i].g), Estimate: w.est}
 	at := 0
 	for at < len(c.options) && c.options[at].Target < w.target {
 		at++

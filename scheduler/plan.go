@@ -11,17 +11,20 @@ import (
 )
 
 // plan is everything about a request that does not depend on occupancy: the
-// candidates that may be taken, measured, priced and sorted by G. It serves
-// all requests of a function with equal parameters for one epoch.
+// candidates that may be taken, measured and sorted by G. It serves all
+// requests of a function with equal parameters for one epoch. When only
+// congestion prices change, the keys are priced and sorted again.
 type plan struct {
 	fleet      *state.Fleet
 	function   *wattle.Function
 	params     wattle.Params
 	epoch      uint64
-	from       int64 // Unix ns of the first instant that the plan holds for
-	until      int64 // and of the last: no run then leaves its period
+	priced     uint64 // revision of the prices in the keys
+	from       int64  // Unix ns of the first instant that the plan holds for
+	until      int64  // and of the last: no run then leaves its period
 	intent     wattle.Intent
-	rows       []row
+	keys       []key // all feasible candidates by G
+	rows       []row // those of the keys that came first when the plan was made
 	homeP95    [2]int64
 	reasons    wattle.Reasons
 	considered int32
@@ -29,18 +32,34 @@ type plan struct {
 	relative   bool // intent has limits relative to other candidates
 }
 
-// row is one feasible candidate.
+// key ranks one feasible candidate.
+type key struct {
+	g, base float64 // grams with and without the congestion price
+	hold    float64 // vCPU·s that the price applies to
+	slot    int32   // number of the start slot
+	target  int32
+	row     int32 // index into rows, −1 if left out
+	sandbox wattle.Sandbox
+}
+
+func (k *key) compare(o *key) int {
+	return cmp.Or(cmp.Compare(k.g, o.g), cmp.Compare(k.slot, o.slot), cmp.Compare(k.target, o.target), cmp.Compare(k.sandbox, o.sandbox))
+}
+
+// row is what must be known of a candidate to take it.
 type row struct {
-	g       float64
 	p95     int64
 	cost    float64
 	target  int32
 	sandbox wattle.Sandbox
 	home    bool
 	delay   time.Duration
-	score   int64
 	est     wattle.Estimate
 }
+
+// prefix is how many rows a plan keeps: nearly always one of the first fits,
+// and if none does, the plan is made again with all of them.
+const prefix = 16
 
 // scratch is the memory in which plans are built.
 type scratch struct {
@@ -48,8 +67,9 @@ type scratch struct {
 	verdicts wattle.Verdicts
 	refused  []wattle.Reasons
 	batch    state.Batch
-	g        []float64
+	g, base  []float64 // with and without the congestion price
 	price    []wattle.GramsCO2e
+	hold     []float64
 }
 
 // plan finds the cached plan of r or builds it.
@@ -58,24 +78,67 @@ func (c *Core) plan(now time.Time, s *state.Snapshot, r *wattle.Request) *plan {
 	if *params == (wattle.Params{}) {
 		params = &r.Function.Params
 	}
+	at := now.UnixNano()
 	p := &c.plans[slot(r.Function.Index, params)&c.mask]
-	if p.holds(now.UnixNano(), s, r.Function, params) {
+	if p.holds(at, s, r.Function, params) {
 		p.heat = min(p.heat+1, maxHeat)
-		return p
+		return p.reprice(s)
 	}
 	if p.heat > 0 && p.epoch == s.Epoch && p.function != r.Function {
 		// The place belongs to a function that is used more: it stays, so that
 		// rare functions cost one plan each and not two.
 		p.heat--
-		if p = &c.spare; p.holds(now.UnixNano(), s, r.Function, params) {
-			return p
+		if p = &c.spare; p.holds(at, s, r.Function, params) {
+			return p.reprice(s)
 		}
 	}
-	c.built++
-	c.measure(now, s, r.Function, params, &p.intent, c.pause(r.Function.Index, int(s.Load.Live(r.Function.Index))))
-	p.fleet, p.function, p.params, p.epoch = s.Fleet, r.Function, *params, s.Epoch
-	p.compile(&c.scratch, now, s)
+	c.build(p, now, s, r.Function, params, c.prefix())
 	return p
+}
+
+// prefix is the number of rows to keep: all where a Chooser wants to see them.
+func (c *Core) prefix() int {
+	if c.cfg.Chooser != nil {
+		return math.MaxInt
+	}
+	return prefix
+}
+
+func (c *Core) build(p *plan, now time.Time, s *state.Snapshot, f *wattle.Function, params *wattle.Params, rows int) {
+	c.built++
+	own := *params // params may point into p
+	c.measure(now, s, f, &own, &p.intent, c.pause(f.Index, s))
+	p.fleet, p.function, p.params, p.epoch, p.priced = s.Fleet, f, own, s.Epoch, s.PriceRevision
+	if p.intent.Limits.CostOverCheapest > 0 {
+		rows = math.MaxInt
+	}
+	p.compile(&c.scratch, now, s, rows)
+}
+
+// reprice brings the keys up to the present congestion prices.
+func (p *plan) reprice(s *state.Snapshot) *plan {
+	if p.priced == s.PriceRevision {
+		return p
+	}
+	p.priced = s.PriceRevision
+	for i := range p.keys {
+		k := &p.keys[i]
+		k.g = k.base + float64(s.Price(k.target).Times(k.hold))
+	}
+	p.sort()
+	return p
+}
+
+// sort orders the keys by insertion, which is quick where little has changed.
+func (p *plan) sort() {
+	for i := 1; i < len(p.keys); i++ {
+		k := p.keys[i]
+		j := i
+		for ; j > 0 && k.compare(&p.keys[j-1]) < 0; j-- {
+			p.keys[j] = p.keys[j-1]
+		}
+		p.keys[j] = k
+	}
 }
 
 // maxHeat is how many uses of others a busy plan outlives.
@@ -121,8 +184,10 @@ func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, par
 			x.refused[i] |= wattle.ReasonPolicy
 		}
 		x.refused[i] |= absolute(&x.columns, i, params, &intent.Limits)
-		x.price[i] = s.Price(x.columns.Target[i]).Times(f.Needs.CPU.VCPU() * (x.columns.Start[i] + x.columns.Exec[i] + keep).Seconds())
-		x.g[i] = weigh(&x.columns, i, &intent.Objective, x.price[i], x.verdicts.Score[i])
+		x.hold[i] = f.Needs.CPU.VCPU() * (x.columns.Start[i] + x.columns.Exec[i] + keep).Seconds()
+		x.price[i] = s.Price(x.columns.Target[i]).Times(x.hold[i])
+		x.base[i] = weigh(&x.columns, i, &intent.Objective, x.verdicts.Score[i])
+		x.g[i] = x.base[i] + float64(x.price[i])
 	}
 }
 
@@ -154,7 +219,9 @@ func (x *scratch) enumerate(fleet *state.Fleet, f *wattle.Function, slots int, s
 	x.refused = slices.Grow(x.refused[:0], x.columns.Len())[:x.columns.Len()]
 	clear(x.refused)
 	x.g = slices.Grow(x.g[:0], len(x.refused))[:len(x.refused)]
+	x.base = slices.Grow(x.base[:0], len(x.refused))[:len(x.refused)]
 	x.price = slices.Grow(x.price[:0], len(x.refused))[:len(x.refused)]
+	x.hold = slices.Grow(x.hold[:0], len(x.refused))[:len(x.refused)]
 	for t := range n {
 		x.columns.Target[t], x.columns.Sandbox[t] = int32(t), wattle.Warm
 		for k := range slots {
@@ -176,9 +243,9 @@ func origin(fleet *state.Fleet, f *wattle.Function, p *wattle.Params) int {
 	return -1
 }
 
-// weigh is G in grams of candidate i:
-// carbon + penalty + seconds·rate + dollars·rate + capacity price + score.
-func weigh(c *wattle.Columns, i int, o *wattle.Objective, price wattle.GramsCO2e, score int64) float64 {
+// weigh is G in grams of candidate i without the congestion price:
+// carbon + penalty + seconds·rate + dollars·rate + score.
+func weigh(c *wattle.Columns, i int, o *wattle.Objective, score int64) float64 {
 	g := (c.Carbon[i] + c.Penalty[i]).Times(o.Carbon)
 	if o.Embodied {
 		g += c.Embodied[i]
@@ -186,7 +253,7 @@ func weigh(c *wattle.Columns, i int, o *wattle.Objective, price wattle.GramsCO2e
 	// Waiting for a start slot is not felt as latency: its limit is the deadline.
 	g += o.Seconds.For(c.Mean[i] - c.Delay[i])
 	g += o.Dollars.For(c.Cost[i])
-	return float64(g + price + wattle.GramsCO2e(float64(score)/1e6))
+	return float64(g + wattle.GramsCO2e(float64(score)/1e6))
 }
 
 // absolute checks the limits that need no other candidate.
@@ -209,23 +276,40 @@ func absolute(c *wattle.Columns, i int, p *wattle.Params, l *wattle.Limits) watt
 
 func over[T ~float64](v, limit T) bool { return limit > 0 && v > limit }
 
-// compile keeps the candidates that were not refused, sorted by G.
-func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot) {
+// compile keeps the candidates that were not refused, sorted by G, and at most
+// n rows of them.
+func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot, n int) {
 	c := &x.columns
-	p.rows, p.reasons = p.rows[:0], 0
+	p.keys, p.rows, p.reasons = p.keys[:0], p.rows[:0], 0
 	p.considered = int32(c.Len())
 	p.from, p.until = now.UnixNano(), math.MaxInt64
+	targets := len(s.Fleet.Targets)
 	for i := range x.refused {
 		p.reasons |= x.refused[i]
 		if x.refused[i] == 0 {
-			p.rows = append(p.rows, x.row(i))
+			p.keys = append(p.keys, key{
+				g: x.g[i], base: x.base[i], hold: x.hold[i],
+				slot: int32(max(i/targets-1, 0)), target: c.Target[i], row: int32(i), sandbox: c.Sandbox[i],
+			})
 		}
 		p.narrow(&s.Signals.Zones[s.Fleet.Targets[c.Target[i]].Cluster], now, c.Delay[i]+c.Start[i]+c.Exec[i])
 	}
-	slices.SortFunc(p.rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.g, b.g), cmp.Compare(a.delay, b.delay), cmp.Compare(a.target, b.target), cmp.Compare(a.sandbox, b.sandbox))
-	})
-	p.findHome(x, s)
+	if len(p.keys) > 64 {
+		slices.SortFunc(p.keys, func(a, b key) int { return a.compare(&b) })
+	} else {
+		p.sort()
+	}
+	home := s.Fleet.ClusterIndex(p.function.Home)
+	for i := range p.keys {
+		k := &p.keys[i]
+		if i >= n {
+			k.row = -1
+			continue
+		}
+		p.rows = append(p.rows, x.row(int(k.row), s.Fleet.Targets[k.target].Cluster == home))
+		k.row = int32(i)
+	}
+	p.findHome(x, s, home)
 	l := &p.intent.Limits
 	p.relative = l.P95OverHome > 0 || l.CostOverCheapest > 0
 }
@@ -240,11 +324,11 @@ func (p *plan) narrow(z *state.ZoneSignal, now time.Time, d time.Duration) {
 	p.until = min(p.until, max(last, now.UnixNano()))
 }
 
-func (x *scratch) row(i int) row {
+func (x *scratch) row(i int, home bool) row {
 	c := &x.columns
 	return row{
-		g: x.g[i], p95: int64(c.P95[i]), cost: float64(c.Cost[i]), target: c.Target[i],
-		sandbox: c.Sandbox[i], delay: c.Delay[i], score: x.verdicts.Score[i], est: estimate(c, i),
+		p95: int64(c.P95[i]), cost: float64(c.Cost[i]), target: c.Target[i], home: home,
+		sandbox: c.Sandbox[i], delay: c.Delay[i], est: estimate(c, i),
 	}
 }
 

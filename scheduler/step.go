@@ -29,6 +29,10 @@ func (c *Core) Step(now time.Time, s *state.Snapshot, e wattle.Event) []wattle.A
 type pace struct {
 	last int64 // Unix ns of the last arrival
 	gap  int64 // moving average of the gaps with weight 1/16, ns; 0 if unknown
+	// keep is the expected pause as of the first plan in epoch, so that plans
+	// made again later in it are the same.
+	keep  time.Duration
+	epoch uint64
 }
 
 func (c *Core) observe(fn int32, now int64) {
@@ -46,17 +50,23 @@ func (c *Core) observe(fn int32, now int64) {
 	p.last = now
 }
 
-// pause is how long an instance of fn is expected to idle after a use: its
-// mean gap times the instances that share the uses, at most Hold; Hold while
-// no gap has been seen.
-func (c *Core) pause(fn int32, live int) time.Duration {
-	if int(fn) >= len(c.paces) || c.paces[fn].gap == 0 {
+// pause is how long an instance of fn is expected to idle after a use, as known
+// at the first plan of the epoch: its mean gap times the instances that share
+// the uses, at most Hold; Hold while no gap has been seen.
+func (c *Core) pause(fn int32, s *state.Snapshot) time.Duration {
+	if int(fn) >= len(c.paces) {
 		return c.cfg.Hold
 	}
-	if gap := c.paces[fn].gap; gap < int64(c.cfg.Hold)/int64(max(live, 1)) {
-		return time.Duration(gap * int64(max(live, 1)))
+	p := &c.paces[fn]
+	if p.epoch == s.Epoch {
+		return p.keep
 	}
-	return c.cfg.Hold
+	p.epoch, p.keep = s.Epoch, c.cfg.Hold
+	live := int64(max(s.Load.Live(fn), 1))
+	if p.gap > 0 && p.gap < int64(c.cfg.Hold)/live {
+		p.keep = time.Duration(p.gap * live)
+	}
+	return p.keep
 }
 
 // Fixed keeps every instance for T after its last use, the rule of most

@@ -25,13 +25,13 @@ func (s Carbon) Apply(b *state.Batch) {
 		intensity := z.Mean(b.Now.Add(c.Delay[i]), run)
 		machine := (c.StartEnergy[i] + c.ExecEnergy[i] + c.IdleEnergy[i]).Times(t.PUE)
 		if b.Keep > 0 {
-			after := z.Mean(b.Now.Add(c.Delay[i]+run), b.Keep)
+			after := z.Mean(b.State.Signals.At.Add(c.Delay[i]+run), b.Keep)
 			c.Carbon[i] = c.KeepEnergy[i].Times(t.PUE).At(after)
 		}
 		c.Carbon[i] += machine.At(intensity) + c.NetEnergy[i].At(between(b, t.Cluster, intensity))
 		c.Embodied[i] = t.Machine.Embodied.Share(t.Machine, f.Needs, run)
 		c.Quality[i] = z.Current.Quality
-		c.Age[i] = max(b.Now.Sub(z.Current.FetchedAt), 0)
+		c.Age[i] = max(b.State.Signals.At.Sub(z.Current.FetchedAt), 0)
 		if steps := int(z.Current.Quality) - int(wattle.Forecast); steps > 0 {
 			c.Penalty[i] = c.Carbon[i].Times(s.StalePenalty * float64(steps))
 		}

@@ -18,6 +18,8 @@ type ZoneSignal struct {
 // Signals is an immutable table of intensities, indexed like Fleet.Clusters.
 type Signals struct {
 	Zones []ZoneSignal
+	// At is when the table was made: ages are as of then.
+	At time.Time
 	// worst is the highest known intensity, which stands in for an unknown one.
 	worst wattle.GramsPerKWh
 }
@@ -26,7 +28,7 @@ type Signals struct {
 // used is replaced by a prior: the worst known intensity or the world mean,
 // whichever is higher, so that ignorance never wins a placement.
 func NewSignals(zones []ZoneSignal, now time.Time) *Signals {
-	s := &Signals{Zones: zones, worst: wattle.UnknownIntensity}
+	s := &Signals{Zones: zones, At: now, worst: wattle.UnknownIntensity}
 	for i := range zones {
 		if zones[i].Current.Validate() == nil && zones[i].Current.Quality != wattle.Prior {
 			s.worst = max(s.worst, zones[i].Current.Intensity)

@@ -9,11 +9,12 @@ import (
 // Snapshot is one state of the world. Fleet and Signals are immutable; Load is
 // immutable in a frozen snapshot and live in a view.
 type Snapshot struct {
-	// Revision counts every change, Epoch those that change what candidates
-	// cost or are allowed (signals, prices, fleet, health): plans last an epoch.
-	Revision, Epoch uint64
-	Fleet           *Fleet
-	Signals         *Signals
+	// Revision counts every change; Epoch those that change what candidates cost
+	// or are allowed (signals, fleet, health): plans last an epoch;
+	// PriceRevision those of the congestion prices.
+	Revision, Epoch, PriceRevision uint64
+	Fleet                          *Fleet
+	Signals                        *Signals
 	// Prices are the congestion prices in grams per vCPU·s, one per pool.
 	Prices []wattle.GramsCO2e
 	Load   *Load

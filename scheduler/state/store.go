@@ -125,7 +125,7 @@ func (s *Store) SetSignals(g *Signals) {
 }
 
 // SetPrices replaces the congestion prices (grams per vCPU·s, indexed like
-// Fleet.Pools) and begins a new epoch when they differ.
+// Fleet.Pools).
 func (s *Store) SetPrices(p []wattle.GramsCO2e) {
 	same := len(p) == len(s.view.Prices)
 	for i := 0; same && i < len(p); i++ {
@@ -133,7 +133,8 @@ func (s *Store) SetPrices(p []wattle.GramsCO2e) {
 	}
 	if !same {
 		s.view.Prices = append([]wattle.GramsCO2e(nil), p...)
-		s.bump()
+		s.view.PriceRevision++
+		s.view.Revision++
 	}
 }
 
