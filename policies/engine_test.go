@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -306,5 +307,32 @@ func TestConfigValidate(t *testing.T) {
 	var found Findings
 	if _, err := Compile("x", map[string]string{"p.rego": header}, cfg); !errors.As(err, &found) || found[0].Rule != "size" {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestConcurrentUse is for the race detector: many judge while the data changes
+// and the cache evicts.
+func TestConcurrentUse(t *testing.T) {
+	e, err := Library("business_hours_gpu", func() Config { c := DefaultConfig(); c.CacheSize = 16; return c }())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := range 50 {
+				if w == 0 {
+					if err := e.SetData(ClockData(time.Unix(int64(i)*3600, 0), nil), uint64(i)); err != nil {
+						t.Error(err)
+					}
+				}
+				judge(e, 5)
+				e.Intent(&wattle.Function{}, &wattle.Params{})
+			}
+		})
+	}
+	wg.Wait()
+	if s := e.Stats(); s.Fallbacks != 0 {
+		t.Errorf("%+v", s)
 	}
 }
