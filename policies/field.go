@@ -97,10 +97,8 @@ type field struct {
 	doc  string
 }
 
-// candidate reports whether the field belongs to input.candidate, and slow
-// whether it is constant for as long as the fleet is.
-func (f fieldID) candidate() bool { return f >= slowTarget }
-func (f fieldID) slow() bool      { return f >= slowTarget && f < columnSandbox }
+// slow reports whether the field is constant for as long as the fleet is.
+func (f fieldID) slow() bool { return f >= slowTarget && f < columnSandbox }
 
 // fields is the whole input document, in fieldID order.
 func fields() []field {

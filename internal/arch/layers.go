@@ -62,6 +62,7 @@ func Layers() []Row {
 		{Layer: 3, Package: "telemetry/*", Own: meter, Third: []string{"golang.org/x/sys", "golang.org/x/sync"}},
 		{Layer: 3, Package: "telemetry/cgroup", Own: meter, Third: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 		{Layer: 3, Package: "telemetry/kube", Own: meter, Third: []string{"google.golang.org/grpc", "k8s.io/kubelet/pkg/apis/podresources"}},
+		{Layer: 3, Package: "telemetry/invocations", Own: meter, Third: []string{"github.com/prometheus/client_model", "github.com/prometheus/common"}},
 		{Layer: 3, Package: "telemetry/rapl", Own: meter, Third: []string{"github.com/prometheus/procfs"}},
 		{Layer: 3, Package: "telemetry/gpu/nvml", Own: append(meter[:2:2], "telemetry/gpu"), Third: []string{"github.com/NVIDIA/go-nvml", "github.com/ebitengine/purego"}},
 		{Layer: 3, Package: "telemetry/gpu/dcgmexporter", Own: append(meter[:2:2], "telemetry/gpu"), Third: []string{"github.com/prometheus/common"}},
@@ -89,6 +90,8 @@ func Layers() []Row {
 		// Beside the layers.
 		{Layer: 0, Package: "internal/version"},
 		{Layer: 5, Package: "internal/arch"},
+		{Layer: 5, Package: "internal/e2e", Own: []string{"*"}, Third: []string{"*"}},
+		{Layer: 5, Package: "deploy", Own: []string{"*"}, Third: []string{"*"}},
 	}
 }
 

@@ -58,7 +58,7 @@ const tiny = 1e-9
 
 // scale fills in the Scale of arrivals of f.
 func (s *spreads) scale(a []Arrival, f int32, stream *random.Stream, t *random.Tables) {
-	if s.measured != nil && s.measured[f][len(levels())-1] > 0 {
+	if s.measured != nil && s.measured[f][len(percentiles{})-1] > 0 {
 		for i := range a {
 			a[i].Scale = max(tiny, float32(s.measured[f].at(stream.Float64())))
 		}

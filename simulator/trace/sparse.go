@@ -46,12 +46,6 @@ func (w *rowWriter) close() int64 {
 	return w.total
 }
 
-// truncate forgets the rows from n on.
-func (s *sparse) truncate(n int) {
-	s.end = s.end[:n]
-	s.tokens = s.tokens[:s.begin(n)]
-}
-
 func (s *sparse) begin(row int) uint32 {
 	if row == 0 {
 		return 0

@@ -25,16 +25,15 @@ type machine struct {
 // fn is a function with bursts: Poisson arrivals at rate when on, a tenth of it
 // when off; durations are log-normal with σ 0.5.
 type fn struct {
-	id             wattle.FunctionID
-	watts          float64 // per busy second
-	rate, seconds  float64
-	on             bool
-	start          int // step of the first invocation
-	pending        []float64
-	coldWatts      float64
-	coldShare      float64
-	coldSeconds    float64
-	warmN, warmSum float64
+	id            wattle.FunctionID
+	watts         float64 // per busy second
+	rate, seconds float64
+	on            bool
+	start         int // step of the first invocation
+	pending       []float64
+	coldWatts     float64
+	coldShare     float64
+	coldSeconds   float64
 }
 
 func newMachine(seed uint64, n int, noise float64) *machine {

@@ -14,7 +14,6 @@ type board struct {
 	dev         device
 	uuid, model string
 	limit       wattle.Watts
-	err         error // why the handle cannot be had
 	gpm         bool
 	instances   []*instance
 	lastSample  uint64 // µs, newest process sample that was taken
@@ -27,7 +26,6 @@ type instance struct {
 	gi       uint32
 	slices   int
 	of       int
-	memory   wattle.Bytes
 	old, new sample
 	filled   bool // old holds a sample
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/simulator/trace"
-	"github.com/wattle-project/wattle/simulator/workload"
 )
 
 // Short names for quantities that occur often.
@@ -16,7 +15,6 @@ type (
 	cpu       = Quantity[wattle.MilliCPU, *wattle.MilliCPU]
 	usd       = Quantity[wattle.USD, *wattle.USD]
 	grams     = Quantity[wattle.GramsCO2e, *wattle.GramsCO2e]
-	joules    = Quantity[wattle.Joules, *wattle.Joules]
 	perGB     = Quantity[wattle.KWhPerGB, *wattle.KWhPerGB]
 	gPerKWh   = Quantity[wattle.GramsPerKWh, *wattle.GramsPerKWh]
 	isolation = Quantity[wattle.Isolation, *wattle.Isolation]
@@ -26,7 +24,6 @@ type (
 	format    = Quantity[trace.Format, *trace.Format]
 	placement = Quantity[trace.Placement, *trace.Placement]
 	choice    = Quantity[trace.Choice, *trace.Choice]
-	process   = Quantity[workload.Process, *workload.Process]
 )
 
 // File is an experiment file. The doc tags are the reference documentation.
