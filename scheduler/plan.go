@@ -43,7 +43,17 @@ type key struct {
 }
 
 func (k *key) compare(o *key) int {
-	return cmp.Or(cmp.Compare(k.g, o.g), cmp.Compare(k.slot, o.slot), cmp.Compare(k.target, o.target), cmp.Compare(k.sandbox, o.sandbox))
+	switch {
+	case k.g < o.g:
+		return -1
+	case k.g > o.g:
+		return 1
+	case k.slot != o.slot:
+		return cmp.Compare(k.slot, o.slot)
+	case k.target != o.target:
+		return cmp.Compare(k.target, o.target)
+	}
+	return cmp.Compare(k.sandbox, o.sandbox)
 }
 
 // row is what must be known of a candidate to take it.
@@ -63,6 +73,7 @@ const prefix = 16
 
 // scratch is the memory in which plans are built.
 type scratch struct {
+	params   wattle.Params
 	columns  wattle.Columns
 	verdicts wattle.Verdicts
 	refused  []wattle.Reasons
@@ -106,9 +117,10 @@ func (c *Core) prefix() int {
 
 func (c *Core) build(p *plan, now time.Time, s *state.Snapshot, f *wattle.Function, params *wattle.Params, rows int) {
 	c.built++
-	own := *params // params may point into p
-	c.measure(now, s, f, &own, &p.intent, c.pause(f.Index, s))
-	p.fleet, p.function, p.params, p.epoch, p.priced = s.Fleet, f, own, s.Epoch, s.PriceRevision
+	own := &c.scratch.params // params may point into p
+	*own = *params
+	c.measure(now, s, f, own, &p.intent, c.pause(f.Index, s))
+	p.fleet, p.function, p.params, p.epoch, p.priced = s.Fleet, f, *own, s.Epoch, s.PriceRevision
 	if p.intent.Limits.CostOverCheapest > 0 {
 		rows = math.MaxInt
 	}
@@ -292,9 +304,9 @@ func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot, n int) {
 				slot: int32(max(i/targets-1, 0)), target: c.Target[i], row: int32(i), sandbox: c.Sandbox[i],
 			})
 		}
-		p.narrow(&s.Signals.Zones[s.Fleet.Targets[c.Target[i]].Cluster], now, c.Delay[i]+c.Start[i]+c.Exec[i])
+		p.narrow(s.Signals.End(s.Fleet.Targets[c.Target[i]].Cluster), c.Delay[i]+c.Start[i]+c.Exec[i])
 	}
-	if len(p.keys) > 64 {
+	if len(p.keys) > 24 {
 		slices.SortFunc(p.keys, func(a, b key) int { return a.compare(&b) })
 	} else {
 		p.sort()
@@ -315,13 +327,9 @@ func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot, n int) {
 }
 
 // narrow shortens the time that the plan holds so that no run of length d that
-// begins within it leaves the period in which it was measured.
-func (p *plan) narrow(z *state.ZoneSignal, now time.Time, d time.Duration) {
-	if len(z.Ahead) == 0 {
-		return // the current value holds for good
-	}
-	last := z.Current.To.Add(-d).UnixNano()
-	p.until = min(p.until, max(last, now.UnixNano()))
+// begins within it leaves the period, ending at end, in which it was measured.
+func (p *plan) narrow(end int64, d time.Duration) {
+	p.until = min(p.until, max(end-int64(d), p.from))
 }
 
 func (x *scratch) row(i int, home bool) row {

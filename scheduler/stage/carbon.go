@@ -28,7 +28,10 @@ func (s Carbon) Apply(b *state.Batch) {
 			after := z.Mean(b.State.Signals.At.Add(c.Delay[i]+run), b.Keep)
 			c.Carbon[i] = c.KeepEnergy[i].Times(t.PUE).At(after)
 		}
-		c.Carbon[i] += machine.At(intensity) + c.NetEnergy[i].At(between(b, t.Cluster, intensity))
+		c.Carbon[i] += machine.At(intensity)
+		if c.NetEnergy[i] > 0 {
+			c.Carbon[i] += c.NetEnergy[i].At(between(b, t.Cluster, intensity))
+		}
 		c.Embodied[i] = t.Machine.Embodied.Share(t.Machine, f.Needs, run)
 		c.Quality[i] = z.Current.Quality
 		c.Age[i] = max(b.State.Signals.At.Sub(z.Current.FetchedAt), 0)

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"math"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -19,7 +20,8 @@ type ZoneSignal struct {
 type Signals struct {
 	Zones []ZoneSignal
 	// At is when the table was made: ages are as of then.
-	At time.Time
+	At   time.Time
+	ends []int64
 	// worst is the highest known intensity, which stands in for an unknown one.
 	worst wattle.GramsPerKWh
 }
@@ -45,8 +47,19 @@ func NewSignals(zones []ZoneSignal, now time.Time) *Signals {
 			}}
 		}
 	}
+	s.ends = make([]int64, len(zones))
+	for i := range zones {
+		s.ends[i] = math.MaxInt64
+		if len(zones[i].Ahead) > 0 {
+			s.ends[i] = zones[i].Current.To.UnixNano()
+		}
+	}
 	return s
 }
+
+// End is the last instant in Unix ns at which the current value of a cluster's
+// zone holds; without a forecast it holds for good.
+func (s *Signals) End(cluster int) int64 { return s.ends[cluster] }
 
 // Mean is the intensity averaged over [from, from+d), step by step over the
 // current value and the forecast; past the forecast's end its last value holds.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -30,6 +31,7 @@ func twenty(functions int, invocations float64, policy string) string {
 // benchmark runs one policy once per iteration, trace generation, accounting
 // and Rego policy included, on one core.
 func benchmark(b *testing.B, text string) {
+	debug.SetGCPercent(40) // as the command does
 	f, err := Parse("bench.yaml", []byte(text))
 	if err != nil {
 		b.Fatal(err)
@@ -38,6 +40,7 @@ func benchmark(b *testing.B, text string) {
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	b.ReportAllocs()
 	var n int64
 	for b.Loop() {

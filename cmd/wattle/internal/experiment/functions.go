@@ -22,6 +22,7 @@ const perVCPU = 1769 * wattle.MiB
 // defaults, its profile and the matching overrides, later ones first.
 func (f *File) functions(t []trace.Function, fleet *state.Fleet, measured map[string]profile) ([]wattle.Function, error) {
 	out := make([]wattle.Function, len(t))
+	seek := homeFinder{fleet: fleet, known: map[string][]wattle.ClusterID{}}
 	for i := range t {
 		layers, err := f.layers(&t[i])
 		if err != nil {
@@ -31,7 +32,7 @@ func (f *File) functions(t []trace.Function, fleet *state.Fleet, measured map[st
 		if m, ok := measured[t[i].Profile]; ok {
 			m.apply(&fn, layers)
 		}
-		if fn.Home, err = home(fleet, &fn, homes); err != nil {
+		if fn.Home, err = seek.home(&fn, homes); err != nil {
 			return nil, fmt.Errorf("%s: function %s: %w", f.path, fn.ID, err)
 		}
 		if err := fn.Validate(); err != nil {
@@ -145,12 +146,30 @@ func (f *File) function(t *trace.Function, l []*Function) (wattle.Function, []st
 	return fn, first(l, func(x *Function) ([]string, bool) { return x.Homes, len(x.Homes) > 0 }, nil)
 }
 
+// homeFinder remembers which clusters offer what functions need.
+type homeFinder struct {
+	fleet *state.Fleet
+	known map[string][]wattle.ClusterID
+}
+
 // home chooses a function's home among the given clusters, or among all that
 // offer what it needs, by a hash of its id.
-func home(fleet *state.Fleet, fn *wattle.Function, homes []string) (wattle.ClusterID, error) {
-	var fit []wattle.ClusterID
-	for i := range fleet.Targets {
-		a := &fleet.Targets[i].Attributes
+func (h *homeFinder) home(fn *wattle.Function, homes []string) (wattle.ClusterID, error) {
+	key := fmt.Sprint(fn.Accelerator != "", fn.Residency, homes)
+	fit, ok := h.known[key]
+	if !ok {
+		fit = h.fitting(fn, homes)
+		h.known[key] = fit
+	}
+	if len(fit) == 0 {
+		return "", fmt.Errorf("no cluster of %v offers accelerator %q within residency %v", homes, fn.Accelerator, fn.Residency)
+	}
+	return fit[int(math.Floor(unit(fn.ID, 1<<20)*float64(len(fit))))], nil
+}
+
+func (h *homeFinder) fitting(fn *wattle.Function, homes []string) (fit []wattle.ClusterID) {
+	for i := range h.fleet.Targets {
+		a := &h.fleet.Targets[i].Attributes
 		ok := a.Accelerator.Present() == (fn.Accelerator != "") &&
 			(len(fn.Residency) == 0 || slices.Contains(fn.Residency, a.Jurisdiction)) &&
 			(len(homes) == 0 || slices.Contains(homes, string(a.Cluster)))
@@ -158,10 +177,7 @@ func home(fleet *state.Fleet, fn *wattle.Function, homes []string) (wattle.Clust
 			fit = append(fit, a.Cluster)
 		}
 	}
-	if len(fit) == 0 {
-		return "", fmt.Errorf("no cluster of %v offers accelerator %q within residency %v", homes, fn.Accelerator, fn.Residency)
-	}
-	return fit[int(math.Floor(unit(fn.ID, 1<<20)*float64(len(fit))))], nil
+	return fit
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
