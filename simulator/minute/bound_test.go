@@ -24,8 +24,8 @@ func drawCase(t *rapid.T) (Config, iter.Seq2[Trace, error]) {
 	measured := func() Measured {
 		j := func(high float64) wattle.Joules { return wattle.Joules(rapid.Float64Range(1, high).Draw(t, "joules")) }
 		return Measured{
-			Cold: time.Duration(rapid.IntRange(1, 8000).Draw(t, "cold")) * time.Millisecond,
-			Exec: time.Duration(rapid.IntRange(1, 20000).Draw(t, "exec")) * time.Millisecond,
+			Cold:    time.Duration(rapid.IntRange(1, 8000).Draw(t, "cold")) * time.Millisecond,
+			Exec:    time.Duration(rapid.IntRange(1, 20000).Draw(t, "exec")) * time.Millisecond,
 			ColdCPU: j(800), ColdRAM: j(100), ExecCPU: j(2000), ExecRAM: j(300),
 		}
 	}

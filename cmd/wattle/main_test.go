@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"wattle": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			defer stop()
+			os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+		},
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", UpdateScripts: *update})
+}
+
+// hash runs an experiment and returns the result hash that it prints.
+func hash(t *testing.T, args ...string) string {
+	t.Helper()
+	var out, errs strings.Builder
+	if code := run(context.Background(), append([]string{"simulate", "-q"}, args...), &out, &errs); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs.String())
+	}
+	m := regexp.MustCompile(`(?m)^result ([0-9a-f]{16})$`).FindStringSubmatch(out.String())
+	if m == nil {
+		t.Fatalf("no result hash in:\n%s", out.String())
+	}
+	return m[1]
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", "golden", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != strings.TrimSpace(string(want)) {
+		t.Errorf("result %s, pinned %s: if the change is meant, run the test with -update", got, want)
+	}
+}
+
+func TestExampleIsPinned(t *testing.T) {
+	golden(t, "follow-the-sun.txt", hash(t, "../../examples/follow-the-sun.yaml"))
+}
+
+func TestPublishedTraceIsPinned(t *testing.T) {
+	data := os.Getenv("WATTLE_DATA")
+	if data == "" {
+		data = "../../../shared/data"
+	}
+	if _, err := os.Stat(filepath.Join(data, "azure-functions-2019-ecolife")); err != nil {
+		t.Skip("the published data is not here: set WATTLE_DATA to its directory")
+	}
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	golden(t, "azure-2019-five-grids.txt", hash(t, "../../examples/azure-2019-five-grids.yaml", "--data", data))
+}
+
+func TestInterruptedRunWritesNothing(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var out, errs strings.Builder
+	code := run(ctx, []string{
+		"simulate", "-q", "../../examples/follow-the-sun.yaml", "--report", filepath.Join(dir, "r.html"), "--save", filepath.Join(dir, "run.json"),
+	}, &out, &errs)
+	if code != 130 || out.Len() > 0 {
+		t.Errorf("exit %d, want 130; printed %q", code, out.String())
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("an interrupted run left %v (%v)", left, err)
+	}
+}
