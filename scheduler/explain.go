@@ -17,7 +17,8 @@ func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) watt
 	params := p.params
 	c.measure(now, s, r.Function, &params, &intent, c.pause(r.Function.Index, s))
 	x := &c.scratch
-	e := wattle.Explanation{Decision: d, Now: now, Intent: intent, Columns: &x.columns, Rows: make([]wattle.ExplainedRow, len(x.refused))}
+	columns := x.columns
+	e := wattle.Explanation{Decision: d, Now: now, Intent: intent, Columns: &columns, Rows: make([]wattle.ExplainedRow, len(x.refused))}
 	lim := p.bounds(s, r.Function)
 	for i := range x.refused {
 		w := x.row(i, s.Fleet.Targets[x.columns.Target[i]].Attributes.Cluster == r.Function.Home)
@@ -34,8 +35,7 @@ func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) watt
 		out.Refused |= why
 		out.Chosen = d.Placed && w.target == d.Target && w.sandbox == d.Sandbox && now.Add(w.delay).Equal(d.Start)
 	}
-	x.columns = wattle.Columns{} // handed to the caller
-	x.verdicts = wattle.Verdicts{}
+	x.columns, x.verdicts = wattle.Columns{}, wattle.Verdicts{} // now the caller's
 	return e
 }
 
