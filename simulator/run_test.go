@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -165,4 +166,22 @@ func BenchmarkRun20Clusters(b *testing.B) {
 		n += mustRun(b, c).Invocations
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "inv/s")
+}
+
+// A plan made again is the same plan, so a run does not depend on how many of
+// them the core remembers, nor on the number of processors.
+func TestResultsDoNotDependOnCachesOrProcessors(t *testing.T) {
+	run := func(plans, procs int) string {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+		c := testConfig(t, 6, &poisson{rates: zipf(80, 60), length: 2 * time.Hour, seed: 9})
+		c.Core.Plans, c.Core.Hold = plans, 10*time.Minute
+		c.Congestion, c.PriceEpoch = scheduler.DefaultCongestion(), 5*time.Minute
+		return mustRun(t, c).Hash
+	}
+	want := run(4096, 1)
+	for _, v := range [][2]int{{4096, 8}, {1, 1}, {7, 2}} {
+		if got := run(v[0], v[1]); got != want {
+			t.Errorf("%d plans on %d processors: result %s, want %s", v[0], v[1], got, want)
+		}
+	}
 }
