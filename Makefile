@@ -25,6 +25,7 @@ test: ## Run all tests that need nothing but Go
 e2e: build ## Run end to end: examples, real plugin processes, the DCGM stand-in
 	$(BIN)/wattle simulate -q examples/follow-the-sun.yaml -o none
 	$(BIN)/wattle policy test latency_within
+	$(BIN)/wattle validate
 	$(GO) test -count=1 -tags e2e ./plugins/... ./cmd/...
 	cd plugins/dcgm && CGO_ENABLED=1 $(GO) vet -modfile=go.standin.mod ./... && CGO_ENABLED=1 $(GO) test -count=1 -modfile=go.standin.mod ./...
 

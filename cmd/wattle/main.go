@@ -22,6 +22,7 @@ type cli struct {
 	Simulate simulateCmd `cmd:"" help:"Replay a workload against policies and print what each would have cost."`
 	Explain  explainCmd  `cmd:"" help:"Show why one decision of a run went where it went, and replay it."`
 	Report   reportCmd   `cmd:"" help:"Render a saved run again as table, JSON, CSV, Parquet or HTML."`
+	Validate validateCmd `cmd:"" help:"Replay known answers with the production engine and compare."`
 	Policy   policyCmd   `cmd:"" help:"Check, test, format and try Rego policies."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
