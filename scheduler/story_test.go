@@ -376,15 +376,17 @@ func (s *story) finish(d *datadriven.TestData) string {
 	if !s.store.Finish(id, s.now.UnixNano()) {
 		return "still busy"
 	}
-	for _, a := range s.core.Step(s.now, s.store.View(), wattle.Event{Kind: wattle.Finished, Function: f, Target: target, Instance: id}) {
-		if a.Kind == wattle.Evict {
-			s.store.Evict(id)
-			return "evicted"
-		}
-		s.store.Keep(id, a.At.UnixNano())
-		return "idle until " + a.At.UTC().Format("15:04:05")
+	actions := s.core.Step(s.now, s.store.View(), wattle.Event{Kind: wattle.Finished, Function: f, Target: target, Instance: id})
+	if len(actions) != 1 {
+		s.t.Fatalf("the end of a use was answered with %d actions", len(actions))
 	}
-	return "idle"
+	a := &actions[0]
+	if a.Kind == wattle.Evict {
+		s.store.Evict(id)
+		return "evicted"
+	}
+	s.store.Keep(id, a.At.UnixNano())
+	return "idle until " + a.At.UTC().Format("15:04:05")
 }
 
 func (s *story) explain(d *datadriven.TestData) string {
