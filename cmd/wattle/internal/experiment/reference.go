@@ -8,6 +8,8 @@ import (
 	"strings"
 )
 
+//go:generate go test . -run TestReferenceIsFresh -update
+
 // Entry is one key of the experiment file.
 type Entry struct {
 	Path, Type, Doc, Default string
