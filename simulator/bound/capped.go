@@ -88,29 +88,38 @@ func newAscent(holds []Hold, capacity float64, steps int) *ascent {
 	return a
 }
 
+// run aims below the best upper bound by a margin that halves whenever ten
+// steps brought nothing (the level rule), so that it converges to the least
+// upper bound although the best feasible choice may stay below that.
 func (a *ascent) run(cfg CapConfig) {
-	scale, stale := 1.0, 0
+	margin, stale := math.Inf(1), 0
 	for i := range max(cfg.Iterations, 1) {
 		upper := a.dual()
 		if upper < a.best.Upper {
 			a.best.Upper, stale = upper, 0
 			copy(a.best.Prices, a.prices)
 		} else if stale++; stale >= 10 {
-			scale, stale = scale/2, 0
-			copy(a.prices, a.best.Prices)
-			a.dual()
+			margin, stale = margin/2, 0
+			a.restart()
 		}
-		if i%10 == 0 {
+		if i%20 == 0 {
 			a.repair()
+			margin = min(margin, a.best.Upper-a.best.Lower)
 		}
 		if a.best.Gap() <= cfg.Gap {
 			break
 		}
-		a.move(scale * (upper - a.best.Lower))
+		a.move(upper - a.best.Upper + margin)
 	}
-	copy(a.prices, a.best.Prices)
-	a.dual()
+	a.restart()
 	a.repair()
+}
+
+// restart goes back to the best prices.
+func (a *ascent) restart() {
+	copy(a.prices, a.best.Prices)
+	clear(a.before)
+	a.dual()
 }
 
 // dual is the upper bound at the prices; it leaves the subgradient in excess
@@ -154,7 +163,7 @@ func (a *ascent) move(distance float64) {
 	}
 	memory := 0.0
 	if dot < 0 && old > 0 {
-		memory = -1.5 * dot / old
+		memory = -0.5 * dot / old
 	}
 	for s := range a.prices {
 		a.before[s] = a.excess[s] + memory*a.before[s]
@@ -169,18 +178,18 @@ func (a *ascent) move(distance float64) {
 	}
 }
 
-// repair builds a choice that fits: holds in the order of what they save beyond
-// the price of their memory, per memory and time, as long as there is room.
+// repair builds a choice that fits: holds in the order of what they save over
+// the price of their memory, as long as there is room.
 func (a *ascent) repair() {
 	for i := range a.order {
 		a.order[i] = int32(i)
 	}
-	density := func(i int32) float64 {
-		h := &a.holds[i]
-		return a.reduced[i] / max(h.Memory*float64(h.To-h.From), 1e-300)
+	worth := func(i int32) float64 {
+		h := &a.holds[i] // value less reduced is the price of its memory
+		return h.Value / max(h.Value-a.reduced[i], 1e-12*h.Value)
 	}
 	slices.SortFunc(a.order, func(x, y int32) int {
-		if dx, dy := density(x), density(y); dx != dy {
+		if dx, dy := worth(x), worth(y); dx != dy {
 			if dx > dy {
 				return -1
 			}

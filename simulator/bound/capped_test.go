@@ -1,0 +1,143 @@
+package bound
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/optimize/convex/lp"
+	"pgregory.net/rapid"
+)
+
+// relaxed is the optimum of the linear relaxation, by gonum's simplex:
+// maximise Σ value·x with Σ memory·x ≤ capacity in each step and x ≤ 1.
+func relaxed(t *rapid.T, holds []Hold, capacity float64, steps int) float64 {
+	n := len(holds)
+	cols := n + steps + n // holds, slack of steps, slack of x ≤ 1
+	a := mat.NewDense(steps+n, cols, nil)
+	b, c := make([]float64, steps+n), make([]float64, cols)
+	for s := range steps {
+		a.Set(s, n+s, 1)
+		b[s] = capacity
+	}
+	for i, h := range holds {
+		c[i] = -h.Value
+		for s := h.From; s < h.To; s++ {
+			a.Set(int(s), i, h.Memory)
+		}
+		a.Set(steps+i, i, 1)
+		a.Set(steps+i, n+steps+i, 1)
+		b[steps+i] = 1
+	}
+	v, _, err := lp.Simplex(c, a, b, 0, nil)
+	if err != nil {
+		t.Skip(err)
+	}
+	return -v
+}
+
+func drawHolds(t *rapid.T, steps int) []Hold {
+	holds := make([]Hold, rapid.IntRange(1, 9).Draw(t, "holds"))
+	for i := range holds {
+		from := rapid.IntRange(0, steps-1).Draw(t, "from")
+		holds[i] = Hold{
+			From: int32(from), To: int32(rapid.IntRange(from+1, steps).Draw(t, "to")),
+			Memory: float64(rapid.IntRange(1, 8).Draw(t, "memory")), Value: rapid.Float64Range(0.01, 5).Draw(t, "value"),
+		}
+	}
+	return holds
+}
+
+// exact tries every choice.
+func exact(holds []Hold, capacity float64, steps int) float64 {
+	best := 0.0
+	for mask := range 1 << len(holds) {
+		if v, ok := weigh(holds, capacity, steps, func(i int) bool { return mask>>i&1 == 1 }); ok {
+			best = max(best, v)
+		}
+	}
+	return best
+}
+
+func weigh(holds []Hold, capacity float64, steps int, chosen func(int) bool) (value float64, fits bool) {
+	used := make([]float64, steps)
+	for i, h := range holds {
+		if chosen(i) {
+			value += h.Value
+			for s := h.From; s < h.To; s++ {
+				used[s] += h.Memory
+			}
+		}
+	}
+	for _, u := range used {
+		if u > capacity+1e-9 {
+			return value, false
+		}
+	}
+	return value, true
+}
+
+func TestCappedEnclosesTheOptimum(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		steps := rapid.IntRange(1, 6).Draw(rt, "steps")
+		holds := drawHolds(rt, steps)
+		capacity := float64(rapid.IntRange(0, 20).Draw(rt, "capacity"))
+		b, err := Capped(holds, capacity, steps, CapConfig{Iterations: 3000, Gap: 1e-9})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		best := exact(holds, capacity, steps)
+		if b.Upper < best-1e-9 || b.Lower > best+1e-9 {
+			rt.Fatalf("[%g, %g] does not enclose the optimum %g", b.Lower, b.Upper, best)
+		}
+		if v, ok := weigh(holds, capacity, steps, func(i int) bool { return b.Chosen[i] }); !ok || math.Abs(v-b.Lower) > 1e-9 {
+			rt.Fatalf("the choice saves %g and fits: %v; want %g", v, ok, b.Lower)
+		}
+		if v := relaxed(rt, holds, capacity, steps); b.Upper < v-1e-6 || b.Upper > v+1e-3*max(1, v) {
+			rt.Fatalf("dual %g, linear relaxation %g", b.Upper, v)
+		}
+	})
+}
+
+func TestCappedNeedsSoundInput(t *testing.T) {
+	for _, h := range []Hold{{From: -1, To: 1}, {From: 2, To: 1}, {From: 0, To: 9}, {Memory: -1, To: 1}, {Value: math.NaN(), To: 1}} {
+		if _, err := Capped([]Hold{h}, 1, 4, DefaultCapConfig()); err == nil {
+			t.Errorf("%+v: accepted", h)
+		}
+	}
+	if _, err := Capped(nil, math.NaN(), 4, DefaultCapConfig()); err == nil {
+		t.Error("capacity NaN: accepted")
+	}
+}
+
+func randomHolds(n, steps int) []Hold {
+	r := rand.New(rand.NewPCG(1, 2))
+	holds := make([]Hold, n)
+	for i := range holds {
+		from := r.IntN(steps - 1)
+		holds[i] = Hold{From: int32(from), To: int32(min(from+1+int(r.ExpFloat64()*5), steps)), Memory: 0.01 + r.Float64()*0.2, Value: r.ExpFloat64() * 0.01}
+	}
+	return holds
+}
+
+func TestCappedGapIsSmall(t *testing.T) {
+	holds := randomHolds(20_000, 1440)
+	b, err := Capped(holds, 5, 1440, DefaultCapConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Gap() > 0.005 {
+		t.Errorf("duality gap %.3f %%, want at most 0.5 %%", 100*b.Gap())
+	}
+	t.Logf("upper %.6g, lower %.6g, gap %.3f %%", b.Upper, b.Lower, 100*b.Gap())
+}
+
+func BenchmarkCapped(b *testing.B) {
+	holds := randomHolds(20_000, 1440)
+	for b.Loop() {
+		if _, err := Capped(holds, 5, 1440, DefaultCapConfig()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
