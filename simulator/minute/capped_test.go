@@ -21,9 +21,9 @@ func TestMemoryCapOfTheDay(t *testing.T) {
 	}
 	alone := float64(base.Grams() + space.Rate.For(base.Seconds))
 	least := float64(free.Grams() + space.Rate.For(free.Seconds))
-	for _, gb := range []float64{5, 20, 80} {
+	for _, gb := range []float64{5, 20} {
 		cfg := bound.DefaultCapConfig()
-		cfg.Iterations = 60
+		cfg.Iterations = 120
 		b, err := bound.Capped(holds, gb, DefaultConfig().Minutes, cfg)
 		if err != nil {
 			t.Fatal(err)
