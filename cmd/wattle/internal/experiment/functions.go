@@ -7,6 +7,7 @@ import (
 	"math"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -155,14 +156,15 @@ type homeFinder struct {
 // home chooses a function's home among the given clusters, or among all that
 // offer what it needs, by a hash of its id.
 func (h *homeFinder) home(fn *wattle.Function, homes []string) (wattle.ClusterID, error) {
-	key := fmt.Sprint(fn.Accelerator != "", fn.Residency, homes)
+	key := fmt.Sprint(fn.Accelerator, fn.Residency, homes)
 	fit, ok := h.known[key]
 	if !ok {
 		fit = h.fitting(fn, homes)
 		h.known[key] = fit
 	}
 	if len(fit) == 0 {
-		return "", fmt.Errorf("no cluster of %v offers accelerator %q within residency %v", homes, fn.Accelerator, fn.Residency)
+		return "", fmt.Errorf("no cluster can be its home: want accelerator %s, residency %s, homes %s",
+			cmp.Or(fn.Accelerator, "none"), list(fn.Residency), list(homes))
 	}
 	return fit[int(math.Floor(unit(fn.ID, 1<<20)*float64(len(fit))))], nil
 }
@@ -170,7 +172,7 @@ func (h *homeFinder) home(fn *wattle.Function, homes []string) (wattle.ClusterID
 func (h *homeFinder) fitting(fn *wattle.Function, homes []string) (fit []wattle.ClusterID) {
 	for i := range h.fleet.Targets {
 		a := &h.fleet.Targets[i].Attributes
-		ok := a.Accelerator.Present() == (fn.Accelerator != "") &&
+		ok := offers(&a.Accelerator, fn.Accelerator) &&
 			(len(fn.Residency) == 0 || slices.Contains(fn.Residency, a.Jurisdiction)) &&
 			(len(homes) == 0 || slices.Contains(homes, string(a.Cluster)))
 		if ok && !slices.Contains(fit, a.Cluster) {
@@ -179,5 +181,17 @@ func (h *homeFinder) fitting(fn *wattle.Function, homes []string) (fit []wattle.
 	}
 	return fit
 }
+
+// offers reports whether a device is the one asked for: none, any, or the
+// product, family or vendor.
+func offers(a *wattle.Accelerator, want string) bool {
+	if want == "" || !a.Present() {
+		return want == "" && !a.Present()
+	}
+	return want == "any" || want == a.Product || want == a.Family || want == a.Vendor
+}
+
+// list prints names for people.
+func list(names []string) string { return cmp.Or(strings.Join(names, ", "), "any") }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
