@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/wattle-project/wattle"
 )
 
 // Without data every case is met or named as skipped.
@@ -45,7 +48,11 @@ func TestACaseCanFail(t *testing.T) {
 			t.Errorf("%+v passes", c)
 		}
 	}
-	if got := shift([]float64{5, 1, 9, 1, 1}, 0, 2, 3); got != [3]float64{6, 2, 2} {
+	y, err := newYear(time.Date(2022, 1, 1, 0, 0, 0, 0, time.UTC), []wattle.GramsPerKWh{5, 1, 9, 1, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := y.shift(0, 2, 3); got != [3]float64{6, 2, 2} {
 		t.Errorf("shift: %v", got)
 	}
 }

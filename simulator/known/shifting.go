@@ -9,16 +9,17 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler/lifecycle"
 	"github.com/wattle-project/wattle/simulator/signal"
 )
 
 // shifting compares the best starts of a deferrable job over a year with
-// published tables, row by row: sums of g/kWh over the job's hours.
+// published tables, row by row: sums of g/kWh over the job's hours. The deferral
+// policies that decide in production plan on the actual series as outlook.
 func shifting(_ context.Context, dir string, yield func(Case) bool) bool {
 	for _, c := range []struct {
 		job, slack int
@@ -52,10 +53,13 @@ func compareShifting(dir, file string, zone wattle.ZoneID, job, slack int) (rows
 		return 0, worst, err
 	}
 	a := series[0]
-	hours := make([]float64, a.Len())
-	for i := range hours {
-		v, _ := a.At(a.Start().Add(time.Duration(i) * a.Period()))
-		hours[i] = float64(v)
+	values := make([]wattle.GramsPerKWh, a.Len())
+	for i := range values {
+		values[i], _ = a.At(a.Start().Add(time.Duration(i) * a.Period()))
+	}
+	y, err := newYear(a.Start(), values)
+	if err != nil {
+		return 0, worst, err
 	}
 	f, err := os.Open(file)
 	if err != nil {
@@ -74,7 +78,7 @@ func compareShifting(dir, file string, zone wattle.ZoneID, job, slack int) (rows
 		if err != nil {
 			return rows, worst, err
 		}
-		got := shift(hours, rows, job, slack)
+		got := y.shift(rows, job, slack)
 		for k := range got {
 			want, err := strconv.ParseFloat(row[k], 64)
 			if err != nil {
@@ -85,25 +89,41 @@ func compareShifting(dir, file string, zone wattle.ZoneID, job, slack int) (rows
 	}
 }
 
-// shift returns the carbon of a job released at hour t: run now; in the best
-// window that starts within the slack; in the cheapest hours up to the deadline.
-// Both are clipped at the last full window of the year.
-func shift(hours []float64, t, job, slack int) [3]float64 {
-	sum := func(s int) (v float64) {
-		for _, h := range hours[s : s+job] {
-			v += h
+// year is a series of hours, the outlook that knows it perfectly and the
+// policies in the order of the tables' columns.
+type year struct {
+	outlook  lifecycle.Outlook
+	policies [3]lifecycle.Deferral
+	plan     []lifecycle.Stretch
+}
+
+func newYear(start time.Time, values []wattle.GramsPerKWh) (*year, error) {
+	y := &year{outlook: lifecycle.Outlook{Start: start, Period: time.Hour, Values: values}}
+	for k, name := range []string{"run-now", "lowest-window", "cheapest-slots"} {
+		var err error
+		if y.policies[k], err = lifecycle.NewDeferral(name, lifecycle.DefaultDeferralConfig()); err != nil {
+			return nil, err
 		}
-		return v
 	}
-	best := sum(t)
-	for s := t + 1; s <= min(t+slack, len(hours)-job); s++ {
-		best = min(best, sum(s))
+	return y, nil
+}
+
+// shift returns the carbon of a job of constant power released at hour t under
+// each policy. The deadline is job + slack hours later, at most the end of the
+// year.
+func (y *year) shift(t, job, slack int) (out [3]float64) {
+	at := func(h int) time.Time { return y.outlook.Start.Add(time.Duration(h) * time.Hour) }
+	w := lifecycle.Work{
+		Release: at(t), Deadline: at(min(t+job+slack, len(y.outlook.Values))),
+		Length: time.Duration(job) * time.Hour, Interruptible: true,
 	}
-	window := slices.Clone(hours[t:min(t+job+slack, len(hours))])
-	slices.Sort(window)
-	cheapest := 0.0
-	for _, h := range window[:job] {
-		cheapest += h
+	for k, p := range y.policies {
+		y.plan = p.Plan(y.plan[:0], &w, &y.outlook)
+		for _, s := range y.plan {
+			for h := int(s.Start.Sub(at(0)).Hours()); at(h).Before(s.End); h++ {
+				out[k] += float64(y.outlook.Values[h])
+			}
+		}
 	}
-	return [3]float64{sum(t), best, cheapest}
+	return out
 }
