@@ -58,6 +58,7 @@ func TestErrorsSayWhere(t *testing.T) {
 		{"signals: {fixed: {FR: 40W}}", "f.yaml:1:23: "},
 		{"seed: -1", "f.yaml:1:7: "},
 		{"policies: 3", "f.yaml:1:11: "},
+		{"policies: !x 0", "f.yaml: not readable as YAML"},
 		{"name: [", "f.yaml:1:7: "},
 		{"name: a\nname: b", "f.yaml:2:1: "},
 	} {
@@ -300,6 +301,7 @@ func TestRunStops(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte("duration: [1h]\n"))
+	f.Add([]byte("policies: !x 0\n"))
 	f.Add([]byte("fleet: {clusters: [\n"))
 	f.Add([]byte("a: &a [*a]\n"))
 	f.Add([]byte("policies: [{library: x, data: {a: 1.5}}]\n? : !!binary |\n"))

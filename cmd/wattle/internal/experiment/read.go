@@ -24,10 +24,21 @@ func Read(path string) (*File, error) {
 // finding files beside it.
 func Parse(path string, b []byte) (*File, error) {
 	f := &File{path: path}
-	if err := yaml.UnmarshalWithOptions(b, f, yaml.Strict()); err != nil {
+	if err := decode(b, f); err != nil {
 		return nil, explain(path, b, err)
 	}
 	return f, nil
+}
+
+// decode survives the decoder's own failures: goccy/go-yaml 1.19 panics where a
+// tag stands before a value of another kind ("policies: !x 0").
+func decode(b []byte, f *File) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("not readable as YAML (%v): look for a tag (!) or an alias (*) where a list or an object belongs", p)
+		}
+	}()
+	return yaml.UnmarshalWithOptions(b, f, yaml.Strict())
 }
 
 // explain gives an error its place and the line that it is about.
