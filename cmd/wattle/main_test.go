@@ -58,18 +58,30 @@ func exitCode(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// hash runs an experiment and returns the result hash that it prints.
-func hash(t *testing.T, args ...string) string {
+// simulate runs an experiment and returns the table that it prints.
+func simulate(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errs strings.Builder
 	if code := run(context.Background(), append([]string{"simulate", "-q"}, args...), &out, &errs); code != 0 {
 		t.Fatalf("exit %d: %s", code, errs.String())
 	}
-	m := regexp.MustCompile(`(?m)^result ([0-9a-f]{16})$`).FindStringSubmatch(out.String())
+	return out.String()
+}
+
+// hash is the result hash under a table.
+func hash(t *testing.T, table string) string {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^result ([0-9a-f]{16})$`).FindStringSubmatch(table)
 	if m == nil {
-		t.Fatalf("no result hash in:\n%s", out.String())
+		t.Fatalf("no result hash in:\n%s", table)
 	}
 	return m[1]
+}
+
+// steady is a table without what differs between machines: versions and speed.
+func steady(table string) string {
+	table = regexp.MustCompile(`(?m)^computed by.*\n`).ReplaceAllString(table, "")
+	return strings.TrimSpace(regexp.MustCompile(`(?s)\nDeciding\n.*?\n\n`).ReplaceAllString(table, "\n"))
 }
 
 func golden(t *testing.T, name, got string) {
@@ -91,7 +103,20 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestExampleIsPinned(t *testing.T) {
-	golden(t, "follow-the-sun.txt", hash(t, "../../examples/follow-the-sun.yaml"))
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	table := simulate(t, "../../examples/follow-the-sun.yaml")
+	golden(t, "follow-the-sun.txt", hash(t, table))
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "<!-- run:begin -->\n```\n")
+	quoted, _, ok := strings.Cut(rest, "\n```\n<!-- run:end -->")
+	if !ok || !*update && steady(quoted) != steady(table) {
+		t.Error("README.md does not quote what the example prints: run docs/refresh.sh")
+	}
 }
 
 func TestPublishedTraceIsPinned(t *testing.T) {
@@ -105,7 +130,7 @@ func TestPublishedTraceIsPinned(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	golden(t, "azure-2019-five-grids.txt", hash(t, "../../examples/azure-2019-five-grids.yaml", "--data", data))
+	golden(t, "azure-2019-five-grids.txt", hash(t, simulate(t, "../../examples/azure-2019-five-grids.yaml", "--data", data)))
 }
 
 func TestInterruptedRunWritesNothing(t *testing.T) {
