@@ -43,7 +43,7 @@ func Layers() []Row {
 	whole := []string{".", "scheduler", "scheduler/state", "scheduler/power", "scheduler/stage", "scheduler/lifecycle"}
 	simulated := append(whole[:len(whole):len(whole)],
 		"simulator", "simulator/trace/*", "simulator/workload/*", "simulator/signal/*",
-		"simulator/bound", "simulator/minute", "simulator/analytic", "simulator/known")
+		"simulator/bound", "simulator/flow", "simulator/minute", "simulator/analytic", "simulator/workflow", "simulator/known")
 	meter := []string{".", "telemetry"}
 	rpc := []string{"github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "google.golang.org/grpc", "google.golang.org/protobuf"}
 	return []Row{
