@@ -140,6 +140,13 @@ func (f *Fleet) ClusterIndex(id wattle.ClusterID) int {
 	return i
 }
 
+// Holds reports whether target could hold need if it were empty.
+func (f *Fleet) Holds(target int32, need wattle.Resources) bool {
+	t := &f.Targets[target]
+	c := &f.Pools[t.Pool].Capacity
+	return need.CPU <= c.CPU && need.Memory <= c.Memory && need.Slices <= t.Slices
+}
+
 // RegionIndex finds a region, or returns -1.
 func (f *Fleet) RegionIndex(id wattle.RegionID) int { return slices.Index(f.Regions, id) }
 

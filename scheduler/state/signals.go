@@ -2,6 +2,7 @@ package state
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -28,7 +29,8 @@ type Signals struct {
 
 // NewSignals checks each zone's current value. A zone whose value cannot be
 // used is replaced by a prior: the worst known intensity or the world mean,
-// whichever is higher, so that ignorance never wins a placement.
+// whichever is higher, so that ignorance never wins a placement. The slice is
+// the table's from now on.
 func NewSignals(zones []ZoneSignal, now time.Time) *Signals {
 	s := &Signals{Zones: zones, At: now, worst: wattle.UnknownIntensity}
 	for i := range zones {
@@ -47,6 +49,9 @@ func NewSignals(zones []ZoneSignal, now time.Time) *Signals {
 			}}
 		}
 	}
+	for i := range zones {
+		zones[i].Ahead = usable(zones[i].Ahead, s.worst)
+	}
 	s.ends = make([]int64, len(zones))
 	for i := range zones {
 		s.ends[i] = math.MaxInt64
@@ -55,6 +60,31 @@ func NewSignals(zones []ZoneSignal, now time.Time) *Signals {
 		}
 	}
 	return s
+}
+
+// unknown is the table before any signal came: a prior for every cluster.
+func unknown(f *Fleet) *Signals {
+	zones := make([]ZoneSignal, len(f.Clusters))
+	for i := range zones {
+		zones[i].Current.Zone = f.Clusters[i].Zone
+	}
+	return NewSignals(zones, time.Time{})
+}
+
+// usable is a forecast with the worst intensity in place of values that cannot
+// be one, so that a broken forecast never wins a later slot.
+func usable(ahead []wattle.GramsPerKWh, worst wattle.GramsPerKWh) []wattle.GramsPerKWh {
+	bad := func(v wattle.GramsPerKWh) bool { return !v.Valid() }
+	if !slices.ContainsFunc(ahead, bad) {
+		return ahead
+	}
+	out := slices.Clone(ahead)
+	for i := range out {
+		if bad(out[i]) {
+			out[i] = worst
+		}
+	}
+	return out
 }
 
 // End is the last instant in Unix ns at which the current value of a cluster's

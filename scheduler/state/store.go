@@ -71,13 +71,15 @@ type assumption struct {
 	deadline int64
 }
 
-// NewStore holds functions against a fleet. It keeps the slice, which nobody may
+// NewStore holds functions against a fleet, of whose grids nothing is known until
+// SetSignals. It keeps the slice, which nobody may
 // change any more, and sets each Index to the position. Stores on several
 // goroutines may share a slice whose indexes are set already.
 func NewStore(fleet *Fleet, functions []wattle.Function) (*Store, error) {
 	s := &Store{byID: make(map[wattle.FunctionID]int32, len(functions))}
 	s.view = Snapshot{Fleet: fleet, Epoch: 1, Load: newLoad(fleet, len(functions))}
 	s.view.Load.instances = &s.instances
+	s.view.Signals = unknown(fleet)
 	s.functions = make([]*wattle.Function, len(functions))
 	for i := range functions {
 		f := &functions[i]
@@ -198,6 +200,9 @@ func (s *Store) Assume(d *wattle.Decision, pick Pick, now, deadline time.Time) (
 		id = s.IDAt(slot)
 		s.occupy(slot, now.UnixNano())
 	} else {
+		if most := d.Function.MaxInstances; most > 0 && s.view.Load.Live(d.Function.Index) >= most {
+			return 0, fmt.Errorf("function %s: already has its %d instances", d.Function.ID, most)
+		}
 		if !s.view.Load.Fits(s.view.Fleet, d.Target, d.Function.Needs) {
 			return 0, fmt.Errorf("function %s: target %d has no room left", d.Function.ID, d.Target)
 		}
@@ -215,7 +220,10 @@ func (s *Store) Assume(d *wattle.Decision, pick Pick, now, deadline time.Time) (
 }
 
 // Confirm makes an assumed reservation lasting.
-func (s *Store) Confirm(id wattle.InstanceID) {
+func (s *Store) Confirm(id wattle.InstanceID) { s.drop(id) }
+
+// drop forgets the oldest assumption on id.
+func (s *Store) drop(id wattle.InstanceID) {
 	for i := range s.assumed {
 		if s.assumed[i].id == id {
 			s.assumed = append(s.assumed[:i], s.assumed[i+1:]...)
@@ -246,7 +254,7 @@ func (s *Store) abandon(id wattle.InstanceID, now int64) {
 		return
 	}
 	fresh := in.Created == in.Since && in.Running == 1
-	if s.Finish(id, now); fresh {
+	if s.leave(id, now); fresh {
 		s.Evict(id)
 	}
 }
@@ -254,6 +262,9 @@ func (s *Store) abandon(id wattle.InstanceID, now int64) {
 // Prewarm creates an idle instance without a request, or fails when the target
 // has no room. The instance counts as warm from ready on.
 func (s *Store) Prewarm(f *wattle.Function, target int32, now int64) (wattle.InstanceID, error) {
+	if f.MaxInstances > 0 && s.view.Load.Live(f.Index) >= f.MaxInstances {
+		return 0, fmt.Errorf("function %s: already has its %d instances", f.ID, f.MaxInstances)
+	}
 	if !s.view.Load.Fits(s.view.Fleet, target, f.Needs) {
 		return 0, fmt.Errorf("function %s: target %d has no room to pre-warm", f.ID, target)
 	}
@@ -269,7 +280,27 @@ func (s *Store) Ready(id wattle.InstanceID, now int64) {
 }
 
 // Finish ends one request on id. It reports whether the instance is idle now.
+// What ran needs no confirmation any more: no more reservations stay assumed
+// than requests run.
 func (s *Store) Finish(id wattle.InstanceID, now int64) bool {
+	idle := s.leave(id, now)
+	if len(s.assumed) == 0 {
+		return idle
+	}
+	n := int32(0)
+	for i := range s.assumed {
+		if s.assumed[i].id == id {
+			n++
+		}
+	}
+	if in := s.Instance(id); in != nil && n > in.Running {
+		s.drop(id)
+	}
+	return idle
+}
+
+// leave takes one request off id and reports whether the instance is idle now.
+func (s *Store) leave(id wattle.InstanceID, now int64) bool {
 	in := s.Instance(id)
 	if in == nil || in.Running == 0 {
 		return false
