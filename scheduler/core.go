@@ -141,7 +141,7 @@ func (c *Core) Place(now time.Time, s *state.Snapshot, r *wattle.Request) wattle
 		}
 		if why := available(s, r.Function, w); why != 0 {
 			d.Reasons |= why
-			if d.Wait < 0 {
+			if d.Wait < 0 && s.Fleet.Holds(w.target, r.Function.Needs) {
 				d.Wait = w.target
 			}
 			continue

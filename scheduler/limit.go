@@ -122,7 +122,7 @@ func (c *Core) choose(d *wattle.Decision, p *plan, lim *bounds, now time.Time, s
 		}
 		if why := available(s, r.Function, w); why != 0 || w.delay > 0 {
 			d.Reasons |= why
-			if d.Wait < 0 {
+			if d.Wait < 0 && s.Fleet.Holds(w.target, r.Function.Needs) {
 				d.Wait = w.target
 			}
 			continue

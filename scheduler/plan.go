@@ -182,7 +182,7 @@ func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, par
 	x.enumerate(s.Fleet, f, c.slots(params, intent), c.cfg.Slot)
 	x.batch = state.Batch{
 		Now: now, Keep: keep, State: s, Function: f, Params: params, Intent: intent,
-		Origin: origin(s.Fleet, f, params), Columns: &x.columns, Refused: x.refused,
+		Origin: Origin(s.Fleet, f, params), Columns: &x.columns, Refused: x.refused,
 	}
 	for _, st := range c.cfg.Stages {
 		st.Apply(&x.batch)
@@ -244,8 +244,9 @@ func (x *scratch) enumerate(fleet *state.Fleet, f *wattle.Function, slots int, s
 	}
 }
 
-// origin is the region of the caller: stated, else that of the home cluster.
-func origin(fleet *state.Fleet, f *wattle.Function, p *wattle.Params) int {
+// Origin is the index of the caller's region: stated, else that of the home
+// cluster; -1 if neither is known.
+func Origin(fleet *state.Fleet, f *wattle.Function, p *wattle.Params) int {
 	if p.Region != "" {
 		return fleet.RegionIndex(p.Region)
 	}

@@ -35,11 +35,16 @@ type pace struct {
 	epoch uint64
 }
 
-func (c *Core) observe(fn int32, now int64) {
+// paceOf is the pace of function fn, unknown at first.
+func (c *Core) paceOf(fn int32) *pace {
 	for int(fn) >= len(c.paces) {
 		c.paces = append(c.paces, pace{})
 	}
-	p := &c.paces[fn]
+	return &c.paces[fn]
+}
+
+func (c *Core) observe(fn int32, now int64) {
+	p := c.paceOf(fn)
 	switch gap := now - p.last; {
 	case p.last == 0:
 	case p.gap == 0:
@@ -54,10 +59,7 @@ func (c *Core) observe(fn int32, now int64) {
 // at the first plan of the epoch: its mean gap times the instances that share
 // the uses, at most Hold; Hold while no gap has been seen.
 func (c *Core) pause(fn int32, s *state.Snapshot) time.Duration {
-	if int(fn) >= len(c.paces) {
-		return c.cfg.Hold
-	}
-	p := &c.paces[fn]
+	p := c.paceOf(fn)
 	if p.epoch == s.Epoch {
 		return p.keep
 	}
