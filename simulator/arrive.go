@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler"
 	"github.com/wattle-project/wattle/scheduler/state"
 )
 
@@ -13,14 +14,11 @@ func (r *run) arrive(fn int32, scale float32, at int64, seq uint64, from int32) 
 	r.request = wattle.Request{Sequence: seq, Function: r.fns[fn], Scale: float64(scale)}
 	if waited := r.now - at; waited > 0 && r.request.Function.Params.Deadline > 0 {
 		r.request.Params = r.request.Function.Params
-		r.request.Params.Deadline = max(0, r.request.Params.Deadline-time.Duration(waited))
+		// Not 0: a request that states nothing has its function's own deadline.
+		r.request.Params.Deadline = max(1, r.request.Params.Deadline-time.Duration(waited))
 	}
 	now, view := r.time(r.now), r.store.View()
-	if len(r.explain) > 0 && r.explain[seq] {
-		e := r.core.Explain(now, view, &r.request)
-		r.tally.explained = append(r.tally.explained, e)
-	}
-	d := r.core.Place(now, view, &r.request)
+	d := r.decide(now, view)
 	r.tally.decisions++
 	if !d.Placed {
 		if from < 0 {
@@ -35,6 +33,17 @@ func (r *run) arrive(fn int32, scale float32, at int64, seq uint64, from int32) 
 	}
 	r.start(&d, fn, scale, at)
 	return true
+}
+
+// decide asks the core once, so that a Chooser with a memory is not asked twice
+// where the decision is explained too.
+func (r *run) decide(now time.Time, view *state.Snapshot) wattle.Decision {
+	if len(r.explain) == 0 || !r.explain[r.request.Sequence] {
+		return r.core.Place(now, view, &r.request)
+	}
+	e := r.core.Explain(now, view, &r.request)
+	r.tally.explained = append(r.tally.explained, e)
+	return e.Decision
 }
 
 // start runs a placed invocation and books what it takes.
@@ -107,7 +116,7 @@ func (r *run) account(d *wattle.Decision, fn int32, scale float32, at, ready, en
 // move books the energy and money of moving an invocation's data.
 func (r *run) move(c *cell, f *wattle.Function, target int32, region int) {
 	c.network += r.cfg.Network.For(f.In + f.Out).Micro()
-	if i := r.cfg.Fleet.ClusterIndex(f.Home); i >= 0 && r.cfg.Fleet.Clusters[i].Region != r.cfg.Fleet.Regions[region] {
+	if from := scheduler.Origin(r.cfg.Fleet, f, &f.Params); from >= 0 && from != region {
 		r.ledger.bills[target].egress += int64(f.Out)
 	}
 }
@@ -181,6 +190,10 @@ func (r *run) obey(actions []wattle.Action) {
 		at := a.At.UnixNano() - r.base
 		switch a.Kind {
 		case wattle.Keep:
+			if at < r.now {
+				r.evict(a.Instance)
+				continue
+			}
 			r.store.Keep(a.Instance, a.At.UnixNano())
 			r.arm(a.Instance, at)
 		case wattle.Evict:

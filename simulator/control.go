@@ -119,8 +119,8 @@ func (r *run) signals() {
 	r.store.SetSignals(state.NewSignals(zones, now))
 }
 
-// prepare starts an instance ahead of demand. A pool without room is left
-// alone: pre-warming never pushes anybody out.
+// prepare starts an instance ahead of demand. Only idle instances make way for
+// it; a pool full of busy ones is left alone.
 func (r *run) prepare(t task) {
 	a := &t.action
 	if a.Until.UnixNano()-r.base <= r.now || !r.confirmed(a) {

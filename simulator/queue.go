@@ -82,13 +82,19 @@ func (r *run) reject(d *wattle.Decision) {
 	}
 }
 
-// drain serves who waits for fn or for target, in order of arrival, until
-// somebody cannot be placed.
+// drain serves who waits for fn, for target or for another target of the same
+// pool, in order of arrival, until somebody cannot be placed.
 func (r *run) drain(fn, target int32) {
 	if q := r.queues.functions[fn]; q != nil {
 		r.serve(q)
 	}
 	r.serve(&r.queues.targets[target])
+	pool := r.cfg.Fleet.Targets[target].Pool
+	for t := range r.queues.targets {
+		if q := &r.queues.targets[t]; q.n > 0 && r.cfg.Fleet.Targets[t].Pool == pool {
+			r.serve(q)
+		}
+	}
 }
 
 func (r *run) serve(q *fifo) {
