@@ -89,7 +89,9 @@ type Point struct {
 
 // Result is what one run cost.
 type Result struct {
-	Invocations, Cold                  int64
+	Invocations, Cold int64
+	// Queued is how many requests had to wait for room; Waiting how many had not
+	// been started at the horizon, in a queue or deferred beyond it.
 	Queued, Waiting, Rejected          int64
 	Deferred, Moves, Evictions, Misses int64
 	Prewarms, PrewarmsRefused          int64
@@ -124,7 +126,7 @@ type Result struct {
 func (r *run) result() *Result {
 	t := &r.tally
 	res := &Result{
-		Queued: t.queued, Waiting: int64(r.queues.waiting), Rejected: t.rejected, Deferred: t.deferred, Moves: t.moves, Evictions: t.evictions, Misses: t.misses,
+		Queued: t.queued, Waiting: int64(r.queues.waiting + len(r.control.waits)), Rejected: t.rejected, Deferred: t.deferred, Moves: t.moves, Evictions: t.evictions, Misses: t.misses,
 		Prewarms: t.prewarms, PrewarmsRefused: t.prewarmsRefused, IdleAtEnd: t.idleAtEnd, BusyAtEnd: t.busyAtEnd, TailEnergy: t.tailEnergy, TailCarbon: t.tailCarbon,
 		Beyond: r.ledger.beyond, Latency: t.latency, Decisions: t.decisions, Plans: r.core.Built(), Explained: t.explained, IdleTime: time.Duration(t.idle), BusyTime: time.Duration(t.busy),
 		Reasons: make(map[string]int64), Series: make([][]Point, len(r.cfg.Fleet.Clusters)),

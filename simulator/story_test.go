@@ -342,6 +342,12 @@ func (k *recorder) Step(now time.Time, s *state.Snapshot, e wattle.Event, out []
 	if e.Instance != 0 {
 		fmt.Fprintf(&k.b, " #%d", k.name(e.Instance))
 	}
+	if e.Kind == wattle.Pressure {
+		s.Load.Idle(s.Fleet, e.Target, func(id wattle.InstanceID, in *state.Instance) bool {
+			fmt.Fprintf(&k.b, ", longest idle is %s #%d", in.Function.ID, k.name(id))
+			return false
+		})
+	}
 	k.b.WriteByte('\n')
 	if e.Kind == wattle.Arrived && len(k.wanted) > 0 {
 		out, k.wanted = append(out, k.wanted...), nil
