@@ -32,7 +32,7 @@ func TestPublishedCases(t *testing.T) {
 	if _, err := os.Stat(archive(dir)); err != nil {
 		t.Skip("the published data is not here: set WATTLE_DATA to its directory")
 	}
-	for _, group := range []func(context.Context, string, func(Case) bool) bool{ecolife, shifting} {
+	for _, group := range []func(context.Context, string, func(Case) bool) bool{ecolife, shifting, workflows} {
 		group(context.Background(), dir, func(c Case) bool {
 			if !c.Pass() {
 				t.Errorf("%s: %s: got %g, want %g ± %g (%v, skipped %q)", c.Group, c.Name, c.Got, c.Expected, c.Tolerance, c.Err, c.Skipped)
