@@ -330,7 +330,7 @@ func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot, n int) {
 // narrow shortens the time that the plan holds so that no run of length d that
 // begins within it leaves the period, ending at end, in which it was measured.
 func (p *plan) narrow(end int64, d time.Duration) {
-	p.until = min(p.until, max(end-int64(d), p.from))
+	p.until = min(p.until, max(end-int64(max(d, 1)), p.from))
 }
 
 func (x *scratch) row(i int, home bool) row {

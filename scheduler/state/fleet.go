@@ -154,15 +154,15 @@ func checkCluster(c *Cluster) error {
 	switch {
 	case c.ID == "" || c.Zone == "" || c.Region == "":
 		return fmt.Errorf("cluster %q: id, zone and region must be set", c.ID)
-	case c.PUE < 1 || c.PUE > 5:
+	case !(c.PUE >= 1 && c.PUE <= 5): // so written, NaN fails
 		return fmt.Errorf("cluster %s: pue %g must be in [1, 5]", c.ID, c.PUE)
 	case len(c.Pools) == 0:
 		return fmt.Errorf("cluster %s has no pools", c.ID)
 	}
 	for i := range c.Pools {
 		p := &c.Pools[i]
-		if p.Name == "" || p.Nodes < 1 || p.Machine.VCPU < 1 || p.Machine.Memory < 1 || p.Speed <= 0 {
-			return fmt.Errorf("cluster %s, pool %q: name, nodes, vcpu, memory and speed must be above 0", c.ID, p.Name)
+		if p.Name == "" || p.Nodes < 1 || p.Machine.VCPU < 1 || p.Machine.Memory < wattle.MiB || !(p.Speed > 0 && p.Speed <= 1000) {
+			return fmt.Errorf("cluster %s, pool %q: name, nodes and vcpu must be above 0, memory at least 1 MiB and speed in (0, 1000]", c.ID, p.Name)
 		}
 		if slices.IndexFunc(c.Pools[:i], func(q Pool) bool { return q.Name == p.Name }) >= 0 {
 			return fmt.Errorf("cluster %s: pool %s is listed twice", c.ID, p.Name)

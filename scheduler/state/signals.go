@@ -96,7 +96,7 @@ func (s *Signals) End(cluster int) int64 { return s.ends[cluster] }
 // For d = 0 it is the intensity at from.
 func (z *ZoneSignal) Mean(from time.Time, d time.Duration) wattle.GramsPerKWh {
 	head := z.Current.To.Sub(from)
-	if d <= head || len(z.Ahead) == 0 || z.Period <= 0 {
+	if d <= head && head > 0 || len(z.Ahead) == 0 || z.Period <= 0 {
 		return z.Current.Intensity
 	}
 	head = max(head, 0)
