@@ -16,7 +16,7 @@ type Search struct {
 }
 
 // DefaultSearch stops at a tenth of a per cent.
-func DefaultSearch() Search { return Search{Iterations: 300, Gap: 1e-3} }
+func DefaultSearch() Search { return Search{Iterations: 3000, Gap: 1e-3} }
 
 // Validate says which setting is unusable.
 func (s *Search) Validate() error {
