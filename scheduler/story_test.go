@@ -49,7 +49,7 @@ func (p stated) Judge(_ *wattle.Function, _ *wattle.Params, attrs []wattle.Attri
 }
 
 func TestStories(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		s := &story{
 			t: t, now: time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC), grid: map[wattle.ZoneID]state.ZoneSignal{},
 			intent: scheduler.DefaultIntent(), deny: map[string]string{}, cfg: scheduler.DefaultConfig(),

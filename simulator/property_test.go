@@ -306,3 +306,24 @@ func TestOneMoreDirtyClusterAddsNoGrams(t *testing.T) {
 		}
 	}
 }
+
+// late keeps every instance until a time that has passed.
+type late struct{}
+
+func (late) Step(now time.Time, _ *state.Snapshot, e wattle.Event, out []wattle.Action) []wattle.Action {
+	if e.Kind == wattle.Finished {
+		out = append(out, wattle.Action{Kind: wattle.Keep, Instance: e.Instance, Function: e.Function, Target: e.Target, At: now.Add(-time.Minute)})
+	}
+	return out
+}
+
+// A keep-alive that ended in the past ends the instance now; the clock goes on.
+func TestKeepingIntoThePastEvicts(t *testing.T) {
+	c := testConfig(t, 2, &poisson{rates: zipf(3, 1), length: 10 * time.Minute, seed: 1})
+	c.Core.Keeper = late{}
+	r := mustRun(t, c)
+	closes(t, c, r, countArrivals(t, c))
+	if r.Cold != r.Invocations || r.IdleTime != 0 || r.IdleAtEnd != 0 {
+		t.Errorf("%d of %d cold, %s idle, %d at the end", r.Cold, r.Invocations, r.IdleTime, r.IdleAtEnd)
+	}
+}
