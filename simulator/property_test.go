@@ -308,9 +308,13 @@ func TestOneMoreDirtyClusterAddsNoGrams(t *testing.T) {
 }
 
 // late keeps every instance until a time that has passed.
-type late struct{}
+type late struct {
+	last  time.Time
+	early bool // told of a time before the last
+}
 
-func (late) Step(now time.Time, _ *state.Snapshot, e wattle.Event, out []wattle.Action) []wattle.Action {
+func (k *late) Step(now time.Time, _ *state.Snapshot, e wattle.Event, out []wattle.Action) []wattle.Action {
+	k.early, k.last = k.early || now.Before(k.last), now
 	if e.Kind == wattle.Finished {
 		out = append(out, wattle.Action{Kind: wattle.Keep, Instance: e.Instance, Function: e.Function, Target: e.Target, At: now.Add(-time.Minute)})
 	}
@@ -320,8 +324,12 @@ func (late) Step(now time.Time, _ *state.Snapshot, e wattle.Event, out []wattle.
 // A keep-alive that ended in the past ends the instance now; the clock goes on.
 func TestKeepingIntoThePastEvicts(t *testing.T) {
 	c := testConfig(t, 2, &poisson{rates: zipf(3, 1), length: 10 * time.Minute, seed: 1})
-	c.Core.Keeper = late{}
+	k := &late{}
+	c.Core.Keeper = k
 	r := mustRun(t, c)
+	if k.early {
+		t.Error("the clock was turned back")
+	}
 	closes(t, c, r, countArrivals(t, c))
 	if r.Cold != r.Invocations || r.IdleTime != 0 || r.IdleAtEnd != 0 {
 		t.Errorf("%d of %d cold, %s idle, %d at the end", r.Cold, r.Invocations, r.IdleTime, r.IdleAtEnd)
