@@ -92,7 +92,7 @@ func newAscent(holds []Hold, capacity float64, steps int) *ascent {
 // steps brought nothing (the level rule), so that it converges to the least
 // upper bound although the best feasible choice may stay below that.
 func (a *ascent) run(cfg CapConfig) {
-	margin, stale := math.Inf(1), 0
+	margin, wide, stale := math.Inf(1), 1.0, 0
 	for i := range max(cfg.Iterations, 1) {
 		upper := a.dual()
 		if upper < a.best.Upper {
@@ -100,6 +100,12 @@ func (a *ascent) run(cfg CapConfig) {
 			copy(a.best.Prices, a.prices)
 		} else if stale++; stale >= 10 {
 			margin, stale = margin/2, 0
+			if gap := a.best.Upper - a.best.Lower; margin < 1e-5*gap {
+				// The margin collapsed, perhaps before the least upper bound was
+				// found: aim low again, each time less so.
+				wide /= 2
+				margin = wide * gap
+			}
 			a.restart()
 		}
 		if i%20 == 0 {
