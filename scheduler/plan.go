@@ -182,7 +182,7 @@ func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, par
 	x.enumerate(s.Fleet, f, c.slots(params, intent), c.cfg.Slot)
 	x.batch = state.Batch{
 		Now: now, Keep: keep, State: s, Function: f, Params: params, Intent: intent,
-		Origin: Origin(s.Fleet, f, params), Columns: &x.columns, Refused: x.refused,
+		Origin: Origin(s.Fleet, f, params), Columns: &x.columns, Targets: len(s.Fleet.Targets), Refused: x.refused,
 	}
 	for _, st := range c.cfg.Stages {
 		st.Apply(&x.batch)

@@ -43,7 +43,7 @@ func (m Machine) IdleDevices() wattle.Watts {
 // Dynamic is the power above idle of an instance that reserves r and keeps the
 // given shares of it busy. It is linear between idle and maximum, as Cloud
 // Carbon Footprint's average-watts formula: min + u·(max − min).
-func (m Machine) Dynamic(r wattle.Resources, cpu, device float64) wattle.Watts {
+func (m *Machine) Dynamic(r wattle.Resources, cpu, device float64) wattle.Watts {
 	w := (m.MaxPerVCPU - m.IdlePerVCPU).Times(float64(cpu * r.CPU.VCPU()))
 	if r.Slices > 0 && m.Accelerator.Present() {
 		share := float64(r.Slices) * m.Accelerator.Share()
@@ -54,7 +54,7 @@ func (m Machine) Dynamic(r wattle.Resources, cpu, device float64) wattle.Watts {
 
 // Reserved is the idle power attributed to an instance that reserves r: its
 // share of the packages by vCPU, of the memory by size, of a device by slices.
-func (m Machine) Reserved(r wattle.Resources) wattle.Watts {
+func (m *Machine) Reserved(r wattle.Resources) wattle.Watts {
 	w := m.IdlePerVCPU.Times(r.CPU.VCPU()) + m.DRAMPerGiB.Times(r.Memory.GiB())
 	if r.Slices > 0 && m.Accelerator.Present() {
 		w += m.Accelerator.Idle.Times(float64(float64(r.Slices) * m.Accelerator.Share()))
@@ -75,9 +75,19 @@ func (e Embodied) Total() wattle.GramsCO2e { return e.CPU + e.DRAM + e.Devices +
 // Foundation, SCI 1.1), per component: packages and the rest of the server by
 // vCPU, memory by size, devices by slices.
 func (e Embodied) Share(m Machine, r wattle.Resources, d time.Duration) wattle.GramsCO2e {
-	if e.Lifetime <= 0 {
+	return e.Part(&m, r).Times(Lived(d, e.Lifetime))
+}
+
+// Lived is TiR/EL, the part of a lifetime that d is; 0 without a lifetime.
+func Lived(d, lifetime time.Duration) float64 {
+	if lifetime <= 0 {
 		return 0
 	}
+	return float64(d) / float64(lifetime)
+}
+
+// Part is TE·(RR/ToR), what r has of the footprint over the whole lifetime.
+func (e *Embodied) Part(m *Machine, r wattle.Resources) wattle.GramsCO2e {
 	var g wattle.GramsCO2e
 	if m.VCPU > 0 {
 		g += (e.CPU + e.Rest).Times(r.CPU.VCPU() / float64(m.VCPU))
@@ -88,7 +98,7 @@ func (e Embodied) Share(m Machine, r wattle.Resources, d time.Duration) wattle.G
 	if m.Accelerators > 0 && r.Slices > 0 {
 		g += e.Devices.Times(float64(float64(r.Slices)*m.Accelerator.Share()) / float64(m.Accelerators))
 	}
-	return g.Times(float64(d) / float64(e.Lifetime))
+	return g
 }
 
 // SCI is (O + M) per R of the SCI specification, and 0 when nothing was run.

@@ -1,7 +1,10 @@
 package stage
 
 import (
+	"time"
+
 	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/scheduler/state"
 )
 
@@ -17,28 +20,44 @@ func (Carbon) Name() string { return "carbon" }
 
 // Apply fills Carbon, Embodied, Quality, Age and Penalty.
 func (s Carbon) Apply(b *state.Batch) {
-	c, f := b.Columns, b.Function
-	for i := range b.Refused {
-		t := b.Target(i)
-		z := &b.State.Signals.Zones[t.Cluster]
-		run := c.Start[i] + c.Exec[i]
-		intensity := z.Mean(b.Now.Add(c.Delay[i]), run)
-		machine := (c.StartEnergy[i] + c.ExecEnergy[i] + c.IdleEnergy[i]).Times(t.PUE)
-		if b.Keep > 0 {
-			after := z.Mean(b.State.Signals.At.Add(c.Delay[i]+run), b.Keep)
-			c.Carbon[i] = c.KeepEnergy[i].Times(t.PUE).At(after)
-		}
-		c.Carbon[i] += machine.At(intensity)
-		if c.NetEnergy[i] > 0 {
-			c.Carbon[i] += c.NetEnergy[i].At(between(b, t.Cluster, intensity))
-		}
-		c.Embodied[i] = t.Machine.Embodied.Share(t.Machine, f.Needs, run)
-		c.Quality[i] = z.Current.Quality
-		c.Age[i] = max(b.State.Signals.At.Sub(z.Current.FetchedAt), 0)
-		if steps := int(z.Current.Quality) - int(wattle.Forecast); steps > 0 {
-			c.Penalty[i] = c.Carbon[i].Times(s.StalePenalty * float64(steps))
+	c, n := b.Columns, b.Stride()
+	for t := range n {
+		target := b.Target(t)
+		z := &b.State.Signals.Zones[target.Cluster]
+		age := max(b.State.Signals.At.Sub(z.Current.FetchedAt), 0)
+		machine := &target.Machine
+		making, life := machine.Embodied.Part(machine, b.Function.Needs), machine.Embodied.Lifetime
+		steps := int(z.Current.Quality) - int(wattle.Forecast)
+		for i := t; i < len(b.Refused); i += n {
+			run := c.Start[i] + c.Exec[i]
+			intensity := s.emit(b, z, target, i, run)
+			if c.NetEnergy[i] > 0 {
+				c.Carbon[i] += c.NetEnergy[i].At(between(b, target.Cluster, intensity))
+			}
+			c.Embodied[i] = making.Times(power.Lived(run, life))
+			c.Quality[i], c.Age[i] = z.Current.Quality, age
+			if steps > 0 {
+				c.Penalty[i] = c.Carbon[i].Times(s.StalePenalty * float64(steps))
+			}
 		}
 	}
+}
+
+// emit sets the carbon of candidate i's machine and returns the intensity of
+// its run, which is the current one where nothing is forecast.
+func (Carbon) emit(b *state.Batch, z *state.ZoneSignal, t *state.Target, i int, run time.Duration) wattle.GramsPerKWh {
+	c := b.Columns
+	now, after := z.Current.Intensity, z.Current.Intensity
+	if len(z.Ahead) > 0 {
+		now = z.Mean(b.Now.Add(c.Delay[i]), run)
+		after = z.Mean(b.State.Signals.At.Add(c.Delay[i]+run), b.Keep)
+	}
+	machine := (c.StartEnergy[i] + c.ExecEnergy[i] + c.IdleEnergy[i]).Times(t.PUE)
+	if b.Keep > 0 {
+		c.Carbon[i] = c.KeepEnergy[i].Times(t.PUE).At(after)
+	}
+	c.Carbon[i] += machine.At(now)
+	return now
 }
 
 // between is the mean intensity of both ends of a transfer.

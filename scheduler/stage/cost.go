@@ -11,16 +11,20 @@ func (Cost) Name() string { return "cost" }
 
 // Apply fills Cost.
 func (Cost) Apply(b *state.Batch) {
-	c, f := b.Columns, b.Function
-	for i := range b.Refused {
-		t := b.Target(i)
-		run := c.Exec[i]
-		if t.Price.BillInit {
-			run += c.Start[i]
-		}
-		c.Cost[i] = t.Price.PerRequest + t.Price.Rate(f.Needs).Times(t.Price.Billed(run).Seconds())
-		if b.Origin >= 0 && b.Origin != t.Region {
-			c.Cost[i] += t.Price.EgressPerGB.Times(f.Out.GB())
+	c, f, n := b.Columns, b.Function, b.Stride()
+	for t := range n {
+		target := b.Target(t)
+		price := &target.Price
+		rate, egress := price.Rate(f.Needs), b.Origin >= 0 && b.Origin != target.Region
+		for i := t; i < len(b.Refused); i += n {
+			run := c.Exec[i]
+			if price.BillInit {
+				run += c.Start[i]
+			}
+			c.Cost[i] = price.PerRequest + rate.Times(price.Billed(run).Seconds())
+			if egress {
+				c.Cost[i] += price.EgressPerGB.Times(f.Out.GB())
+			}
 		}
 	}
 }

@@ -18,26 +18,30 @@ func (Energy) Name() string { return "energy" }
 
 // Apply fills StartEnergy, ExecEnergy, IdleEnergy, KeepEnergy, NetEnergy and Energy.
 func (e Energy) Apply(b *state.Batch) {
-	c, f := b.Columns, b.Function
-	for i := range b.Refused {
-		t := b.Target(i)
-		m, metered := f.Profile.Measured[t.Attributes.Hardware]
-		if metered {
-			c.ExecEnergy[i] = m.ExecEnergy
-		} else {
-			c.ExecEnergy[i] = t.Machine.Dynamic(f.Needs, f.Profile.Utilisation, f.Profile.AcceleratorUtilisation).For(c.Exec[i])
+	c, f, n := b.Columns, b.Function, b.Stride()
+	net := e.Network.For(f.In + f.Out)
+	for t := range n {
+		target := b.Target(t)
+		measured, metered := f.Profile.Measured[target.Attributes.Hardware]
+		machine := &target.Machine
+		busy := machine.Dynamic(f.Needs, f.Profile.Utilisation, f.Profile.AcceleratorUtilisation)
+		start, reserved := machine.Dynamic(f.Needs, e.StartUtilisation, 0), machine.Reserved(f.Needs)
+		keep := reserved.For(b.Keep)
+		for i := t; i < len(b.Refused); i += n {
+			if metered {
+				c.ExecEnergy[i] = measured.ExecEnergy
+			} else {
+				c.ExecEnergy[i] = busy.For(c.Exec[i])
+			}
+			switch {
+			case c.Sandbox[i] == wattle.Warm:
+			case metered && c.Sandbox[i] == wattle.Cold:
+				c.StartEnergy[i] = measured.ColdEnergy
+			default:
+				c.StartEnergy[i] = start.For(c.Start[i])
+			}
+			c.IdleEnergy[i], c.KeepEnergy[i], c.NetEnergy[i] = reserved.For(c.Start[i]+c.Exec[i]), keep, net
+			c.Energy[i] = c.StartEnergy[i] + c.ExecEnergy[i] + c.IdleEnergy[i] + keep + net
 		}
-		switch {
-		case c.Sandbox[i] == wattle.Warm:
-		case metered && c.Sandbox[i] == wattle.Cold:
-			c.StartEnergy[i] = m.ColdEnergy
-		default:
-			c.StartEnergy[i] = t.Machine.Dynamic(f.Needs, e.StartUtilisation, 0).For(c.Start[i])
-		}
-		reserved := t.Machine.Reserved(f.Needs)
-		c.IdleEnergy[i] = reserved.For(c.Start[i] + c.Exec[i])
-		c.KeepEnergy[i] = reserved.For(b.Keep)
-		c.NetEnergy[i] = e.Network.For(f.In + f.Out)
-		c.Energy[i] = c.StartEnergy[i] + c.ExecEnergy[i] + c.IdleEnergy[i] + c.KeepEnergy[i] + c.NetEnergy[i]
 	}
 }

@@ -21,23 +21,27 @@ func (Latency) Name() string { return "latency" }
 // Apply fills Network, Start, Exec, Mean and P95.
 func (l Latency) Apply(b *state.Batch) {
 	c, p := b.Columns, &b.Function.Profile
-	spread := p.P95Ratio()
-	for i := range b.Refused {
-		t := b.Target(i)
-		c.Network[i] = Network(b.State.Fleet, b.Origin, t.Region, b.Function.In+b.Function.Out)
-		cold, exec := Times(b.Function, t)
-		c.Exec[i] = exec
-		switch c.Sandbox[i] {
-		case wattle.Cold:
-			c.Start[i] = cold
-		case wattle.Snapshot:
-			c.Start[i] = p.Restore
-		case wattle.Warm:
+	spread, n := p.P95Ratio(), b.Stride()
+	for t := range n {
+		target := b.Target(t)
+		network := Network(b.State.Fleet, b.Origin, target.Region, b.Function.In+b.Function.Out)
+		cold, exec := Times(b.Function, target)
+		busy := float64(float64(exec) * spread)
+		for i := t; i < len(b.Refused); i += n {
+			start := time.Duration(0)
+			switch c.Sandbox[i] {
+			case wattle.Cold:
+				start = cold
+			case wattle.Snapshot:
+				start = p.Restore
+			case wattle.Warm:
+			}
+			c.Network[i], c.Start[i], c.Exec[i] = network, start, exec
+			c.Mean[i] = c.Delay[i] + network + start + exec
+			// Whole microseconds, so that no processor's last bit of exp shows.
+			tail := busy + float64(float64(start)*l.Tail)
+			c.P95[i] = c.Delay[i] + network + time.Duration(math.Round(tail/1e3))*time.Microsecond
 		}
-		c.Mean[i] = c.Delay[i] + c.Network[i] + c.Start[i] + exec
-		// Whole microseconds, so that no processor's last bit of exp shows.
-		tail := float64(float64(exec)*spread) + float64(float64(c.Start[i])*l.Tail)
-		c.P95[i] = c.Delay[i] + c.Network[i] + time.Duration(math.Round(tail/1e3))*time.Microsecond
 	}
 }
 

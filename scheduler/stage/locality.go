@@ -16,14 +16,17 @@ func (Locality) Name() string { return "locality" }
 
 // Apply sets ReasonUnhealthy and ReasonResidency.
 func (Locality) Apply(b *state.Batch) {
-	allowed := b.Function.Residency
-	for i := range b.Refused {
-		t := b.Target(i)
-		if !b.State.Load.Healthy(t.Cluster) {
-			b.Refused[i] |= wattle.ReasonUnhealthy
+	allowed, n := b.Function.Residency, b.Stride()
+	for t := range n {
+		target, why := b.Target(t), wattle.Reasons(0)
+		if !b.State.Load.Healthy(target.Cluster) {
+			why |= wattle.ReasonUnhealthy
 		}
-		if len(allowed) > 0 && !slices.Contains(allowed, t.Attributes.Jurisdiction) {
-			b.Refused[i] |= wattle.ReasonResidency
+		if len(allowed) > 0 && !slices.Contains(allowed, target.Attributes.Jurisdiction) {
+			why |= wattle.ReasonResidency
+		}
+		for i := t; why != 0 && i < len(b.Refused); i += n {
+			b.Refused[i] |= why
 		}
 	}
 }
@@ -37,18 +40,22 @@ func (Device) Name() string { return "device" }
 
 // Apply sets ReasonAccelerator and ReasonIsolation and fills Isolation.
 func (Device) Apply(b *state.Batch) {
-	f := b.Function
-	for i := range b.Refused {
-		a := &b.Target(i).Attributes.Accelerator
-		b.Columns.Isolation[i] = wattle.IsolationGPU
+	f, n := b.Function, b.Stride()
+	least := max(f.MinIsolation, b.Intent.Limits.MinIsolation)
+	for t := range n {
+		a, level, why := &b.Target(t).Attributes.Accelerator, wattle.IsolationGPU, wattle.Reasons(0)
 		if a.Present() {
-			b.Columns.Isolation[i] = a.Isolation()
+			level = a.Isolation()
 		}
 		if !matches(a, f.Accelerator) {
-			b.Refused[i] |= wattle.ReasonAccelerator
+			why |= wattle.ReasonAccelerator
 		}
-		if a.Present() && b.Columns.Isolation[i] < max(f.MinIsolation, b.Intent.Limits.MinIsolation) {
-			b.Refused[i] |= wattle.ReasonIsolation
+		if a.Present() && level < least {
+			why |= wattle.ReasonIsolation
+		}
+		for i := t; i < len(b.Refused); i += n {
+			b.Columns.Isolation[i] = level
+			b.Refused[i] |= why
 		}
 	}
 }

@@ -19,6 +19,9 @@ type Batch struct {
 	// Origin is the index in Fleet.Regions of the caller's region, or -1.
 	Origin  int
 	Columns *wattle.Columns
+	// Targets, if not 0, says that candidates i and i+Targets are on the same
+	// target, so that stages look at each target once.
+	Targets int
 	// Refused has one entry per candidate; 0 means feasible so far.
 	Refused []wattle.Reasons
 }
@@ -27,6 +30,15 @@ type Batch struct {
 // is one. Keep-alive is left out.
 type Measurer interface {
 	Estimate(now time.Time, s *Snapshot, f *wattle.Function, target int32, box wattle.Sandbox) wattle.Estimate
+}
+
+// Stride is the distance between candidates of one target: those before it are
+// all on different ones, or nothing is known of them.
+func (b *Batch) Stride() int {
+	if b.Targets > 0 {
+		return min(b.Targets, len(b.Refused))
+	}
+	return len(b.Refused)
 }
 
 // Target returns the target of candidate i.
