@@ -44,10 +44,8 @@ type key struct {
 
 func (k *key) compare(o *key) int {
 	switch {
-	case k.g < o.g:
-		return -1
-	case k.g > o.g:
-		return 1
+	case k.g != o.g && ordinal(k.g) != ordinal(o.g):
+		return cmp.Compare(ordinal(k.g), ordinal(o.g))
 	case k.slot != o.slot:
 		return cmp.Compare(k.slot, o.slot)
 	case k.target != o.target:
@@ -81,6 +79,8 @@ type scratch struct {
 	g, base  []float64 // with and without the congestion price
 	price    []wattle.GramsCO2e
 	hold     []float64
+	ranks    []rank
+	merged   []rank
 }
 
 // plan finds the cached plan of r or builds it.
@@ -191,15 +191,24 @@ func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, par
 	if c.cfg.Policy != nil {
 		c.cfg.Policy.Judge(f, params, s.Fleet.Attributes(), &x.columns, &x.verdicts)
 	}
-	for i := range x.refused {
-		if len(x.verdicts.Denied[i]) > 0 {
-			x.refused[i] |= wattle.ReasonPolicy
+	x.judge(s, f, params, intent, keep)
+}
+
+// judge applies what needs no other candidate, and weighs.
+func (x *scratch) judge(s *state.Snapshot, f *wattle.Function, params *wattle.Params, intent *wattle.Intent, keep time.Duration) {
+	c, n, cpu := &x.columns, len(s.Fleet.Targets), f.Needs.CPU.VCPU()
+	for t := range n {
+		price := s.Price(int32(t))
+		for i := t; i < len(x.refused); i += n {
+			if len(x.verdicts.Denied[i]) > 0 {
+				x.refused[i] |= wattle.ReasonPolicy
+			}
+			x.refused[i] |= absolute(c, i, params, &intent.Limits)
+			x.hold[i] = cpu * (c.Start[i] + c.Exec[i] + keep).Seconds()
+			x.price[i] = price.Times(x.hold[i])
+			x.base[i] = weigh(c, i, &intent.Objective, x.verdicts.Score[i])
+			x.g[i] = x.base[i] + float64(x.price[i])
 		}
-		x.refused[i] |= absolute(&x.columns, i, params, &intent.Limits)
-		x.hold[i] = f.Needs.CPU.VCPU() * (x.columns.Start[i] + x.columns.Exec[i] + keep).Seconds()
-		x.price[i] = s.Price(x.columns.Target[i]).Times(x.hold[i])
-		x.base[i] = weigh(&x.columns, i, &intent.Objective, x.verdicts.Score[i])
-		x.g[i] = x.base[i] + float64(x.price[i])
 	}
 }
 
@@ -292,45 +301,46 @@ func over[T ~float64](v, limit T) bool { return limit > 0 && v > limit }
 // compile keeps the candidates that were not refused, sorted by G, and at most
 // n rows of them.
 func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot, n int) {
-	c := &x.columns
+	c, targets := &x.columns, len(s.Fleet.Targets)
 	p.keys, p.rows, p.reasons = p.keys[:0], p.rows[:0], 0
 	p.considered = int32(c.Len())
-	p.from, p.until = now.UnixNano(), math.MaxInt64
-	targets := len(s.Fleet.Targets)
-	for i := range x.refused {
-		p.reasons |= x.refused[i]
-		if x.refused[i] == 0 {
-			p.keys = append(p.keys, key{
-				g: x.g[i], base: x.base[i], hold: x.hold[i],
-				slot: int32(max(i/targets-1, 0)), target: c.Target[i], row: int32(i), sandbox: c.Sandbox[i],
-			})
-		}
-		p.narrow(s.Signals.End(s.Fleet.Targets[c.Target[i]].Cluster), c.Delay[i]+c.Start[i]+c.Exec[i])
-	}
-	if len(p.keys) > 24 {
-		slices.SortFunc(p.keys, func(a, b key) int { return a.compare(&b) })
-	} else {
-		p.sort()
-	}
+	p.narrow(c, now, s)
+	x.rank(targets)
 	home := s.Fleet.ClusterIndex(p.function.Home)
-	for i := range p.keys {
-		k := &p.keys[i]
-		if i >= n {
-			k.row = -1
-			continue
+	for at, r := range x.ranks {
+		i := int(r.row)
+		p.keys = append(p.keys, key{
+			g: x.g[i], base: x.base[i], hold: x.hold[i],
+			slot: int32(max(i/targets-1, 0)), target: c.Target[i], row: -1, sandbox: c.Sandbox[i],
+		})
+		if at < n {
+			p.keys[at].row = int32(at)
+			p.rows = append(p.rows, x.row(i, s.Fleet.Targets[c.Target[i]].Cluster == home))
 		}
-		p.rows = append(p.rows, x.row(int(k.row), s.Fleet.Targets[k.target].Cluster == home))
-		k.row = int32(i)
 	}
-	p.findHome(x, s, home)
+	for _, why := range x.refused {
+		p.reasons |= why
+	}
 	l := &p.intent.Limits
-	p.relative = l.P95OverHome > 0 || l.CostOverCheapest > 0
+	if p.relative = l.P95OverHome > 0 || l.CostOverCheapest > 0; p.relative {
+		p.findHome(x, s, home)
+	}
 }
 
-// narrow shortens the time that the plan holds so that no run of length d that
-// begins within it leaves the period, ending at end, in which it was measured.
-func (p *plan) narrow(end int64, d time.Duration) {
-	p.until = min(p.until, max(end-int64(max(d, 1)), p.from))
+// narrow bounds the time that the plan holds so that no run that begins within
+// it leaves the period, ending at End, in which it was measured.
+func (p *plan) narrow(c *wattle.Columns, now time.Time, s *state.Snapshot) {
+	p.from, p.until = now.UnixNano(), math.MaxInt64
+	for t := range s.Fleet.Targets {
+		end := s.Signals.End(s.Fleet.Targets[t].Cluster)
+		if end == math.MaxInt64 {
+			continue
+		}
+		for i := t; i < c.Len(); i += len(s.Fleet.Targets) {
+			run := c.Delay[i] + c.Start[i] + c.Exec[i]
+			p.until = min(p.until, max(end-int64(max(run, 1)), p.from))
+		}
+	}
 }
 
 func (x *scratch) row(i int, home bool) row {
