@@ -307,15 +307,17 @@ func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot, n int) {
 	p.narrow(c, now, s)
 	x.rank(targets)
 	home := s.Fleet.ClusterIndex(p.function.Home)
-	for at, r := range x.ranks {
-		i := int(r.row)
-		p.keys = append(p.keys, key{
-			g: x.g[i], base: x.base[i], hold: x.hold[i],
-			slot: int32(max(i/targets-1, 0)), target: c.Target[i], row: -1, sandbox: c.Sandbox[i],
-		})
-		if at < n {
-			p.keys[at].row = int32(at)
-			p.rows = append(p.rows, x.row(i, s.Fleet.Targets[c.Target[i]].Cluster == home))
+	p.keys = slices.Grow(p.keys, len(x.ranks))[:len(x.ranks)]
+	p.rows = slices.Grow(p.rows, min(n, len(x.ranks)))[:min(n, len(x.ranks))]
+	for at := range x.ranks {
+		i, k := int(x.ranks[at].row), &p.keys[at]
+		k.g, k.base, k.hold, k.target, k.sandbox = x.g[i], x.base[i], x.hold[i], c.Target[i], c.Sandbox[i]
+		if k.slot = 0; i >= 2*targets {
+			k.slot = int32(i/targets - 1)
+		}
+		if k.row = -1; at < len(p.rows) {
+			k.row = int32(at)
+			x.fill(&p.rows[at], i, s.Fleet.Targets[k.target].Cluster == home)
 		}
 	}
 	for _, why := range x.refused {
@@ -343,12 +345,15 @@ func (p *plan) narrow(c *wattle.Columns, now time.Time, s *state.Snapshot) {
 	}
 }
 
-func (x *scratch) row(i int, home bool) row {
+func (x *scratch) row(i int, home bool) (r row) {
+	x.fill(&r, i, home)
+	return r
+}
+
+func (x *scratch) fill(r *row, i int, home bool) {
 	c := &x.columns
-	return row{
-		p95: int64(c.P95[i]), cost: float64(c.Cost[i]), target: c.Target[i], home: home,
-		sandbox: c.Sandbox[i], delay: c.Delay[i], est: estimate(c, i),
-	}
+	r.p95, r.cost, r.target, r.home = int64(c.P95[i]), float64(c.Cost[i]), c.Target[i], home
+	r.sandbox, r.delay, r.est = c.Sandbox[i], c.Delay[i], estimate(c, i)
 }
 
 func estimate(c *wattle.Columns, i int) wattle.Estimate {

@@ -24,7 +24,7 @@ func (s Carbon) Apply(b *state.Batch) {
 	for t := range n {
 		target := b.Target(t)
 		z := &b.State.Signals.Zones[target.Cluster]
-		age := max(b.State.Signals.At.Sub(z.Current.FetchedAt), 0)
+		age := b.State.Signals.Age(target.Cluster)
 		machine := &target.Machine
 		making, life := machine.Embodied.Part(machine, b.Function.Needs), machine.Embodied.Lifetime
 		steps := int(z.Current.Quality) - int(wattle.Forecast)

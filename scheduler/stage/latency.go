@@ -53,7 +53,7 @@ func Times(f *wattle.Function, t *state.Target) (cold, exec time.Duration) {
 	if m, ok := p.Measured[t.Attributes.Hardware]; ok {
 		return m.Cold, m.Exec
 	}
-	share := math.Min(f.Needs.CPU.VCPU(), 1)
+	share := min(f.Needs.CPU.VCPU(), 1)
 	initial := float64(p.Init) / float64(share*t.Speed)
 	exec = time.Duration(math.Round(float64(p.Exec) / t.Speed))
 	return p.Provision + p.Image + p.Runtime + time.Duration(math.Round(initial)), exec

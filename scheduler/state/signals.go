@@ -23,6 +23,7 @@ type Signals struct {
 	// At is when the table was made: ages are as of then.
 	At   time.Time
 	ends []int64
+	ages []time.Duration
 	// worst is the highest known intensity, which stands in for an unknown one.
 	worst wattle.GramsPerKWh
 }
@@ -52,8 +53,9 @@ func NewSignals(zones []ZoneSignal, now time.Time) *Signals {
 	for i := range zones {
 		zones[i].Ahead = usable(zones[i].Ahead, s.worst)
 	}
-	s.ends = make([]int64, len(zones))
+	s.ends, s.ages = make([]int64, len(zones)), make([]time.Duration, len(zones))
 	for i := range zones {
+		s.ages[i] = max(now.Sub(zones[i].Current.FetchedAt), 0)
 		s.ends[i] = math.MaxInt64
 		if len(zones[i].Ahead) > 0 {
 			s.ends[i] = zones[i].Current.To.UnixNano()
@@ -90,6 +92,9 @@ func usable(ahead []wattle.GramsPerKWh, worst wattle.GramsPerKWh) []wattle.Grams
 // End is the last instant in Unix ns at which the current value of a cluster's
 // zone holds; without a forecast it holds for good.
 func (s *Signals) End(cluster int) int64 { return s.ends[cluster] }
+
+// Age is how long before the table was made a cluster's value was fetched.
+func (s *Signals) Age(cluster int) time.Duration { return s.ages[cluster] }
 
 // Mean is the intensity averaged over [from, from+d), step by step over the
 // current value and the forecast; past the forecast's end its last value holds.
