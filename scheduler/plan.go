@@ -197,17 +197,23 @@ func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, par
 // judge applies what needs no other candidate, and weighs.
 func (x *scratch) judge(s *state.Snapshot, f *wattle.Function, params *wattle.Params, intent *wattle.Intent, keep time.Duration) {
 	c, n, cpu := &x.columns, len(s.Fleet.Targets), f.Needs.CPU.VCPU()
+	limited := intent.Limits != (wattle.Limits{}) || params.Budget > 0 || params.Cap > 0
+	refused, denied := x.refused, x.verdicts.Denied[:len(x.refused)]
+	for i, why := range refused {
+		if len(denied[i]) > 0 {
+			why |= wattle.ReasonPolicy
+		}
+		if limited {
+			why |= absolute(c, i, params, &intent.Limits)
+		}
+		refused[i] = why
+	}
 	for t := range n {
 		price := s.Price(int32(t))
-		for i := t; i < len(x.refused); i += n {
-			if len(x.verdicts.Denied[i]) > 0 {
-				x.refused[i] |= wattle.ReasonPolicy
-			}
-			x.refused[i] |= absolute(c, i, params, &intent.Limits)
-			x.hold[i] = cpu * (c.Start[i] + c.Exec[i] + keep).Seconds()
-			x.price[i] = price.Times(x.hold[i])
-			x.base[i] = weigh(c, i, &intent.Objective, x.verdicts.Score[i])
-			x.g[i] = x.base[i] + float64(x.price[i])
+		for i := t; i < len(refused); i += n {
+			hold := cpu * (c.Start[i] + c.Exec[i] + keep).Seconds()
+			base, paid := weigh(c, i, &intent.Objective, x.verdicts.Score[i]), price.Times(hold)
+			x.hold[i], x.price[i], x.base[i], x.g[i] = hold, paid, base, base+float64(paid)
 		}
 	}
 }
@@ -272,8 +278,10 @@ func weigh(c *wattle.Columns, i int, o *wattle.Objective, score int64) float64 {
 	if o.Embodied {
 		g += c.Embodied[i]
 	}
-	// Waiting for a start slot is not felt as latency: its limit is the deadline.
-	g += o.Seconds.For(c.Mean[i] - c.Delay[i])
+	if o.Seconds != 0 {
+		// Waiting for a start slot is not felt as latency: its limit is the deadline.
+		g += o.Seconds.For(c.Mean[i] - c.Delay[i])
+	}
 	g += o.Dollars.For(c.Cost[i])
 	return float64(g + wattle.GramsCO2e(float64(score)/1e6))
 }

@@ -28,20 +28,19 @@ func (e Energy) Apply(b *state.Batch) {
 		start, reserved := machine.Dynamic(f.Needs, e.StartUtilisation, 0), machine.Reserved(f.Needs)
 		keep := reserved.For(b.Keep)
 		for i := t; i < len(b.Refused); i += n {
-			if metered {
-				c.ExecEnergy[i] = measured.ExecEnergy
-			} else {
-				c.ExecEnergy[i] = busy.For(c.Exec[i])
+			exec, started, idle := measured.ExecEnergy, wattle.Joules(0), reserved.For(c.Start[i]+c.Exec[i])
+			if !metered {
+				exec = busy.For(c.Exec[i])
 			}
 			switch {
 			case c.Sandbox[i] == wattle.Warm:
 			case metered && c.Sandbox[i] == wattle.Cold:
-				c.StartEnergy[i] = measured.ColdEnergy
+				started = measured.ColdEnergy
 			default:
-				c.StartEnergy[i] = start.For(c.Start[i])
+				started = start.For(c.Start[i])
 			}
-			c.IdleEnergy[i], c.KeepEnergy[i], c.NetEnergy[i] = reserved.For(c.Start[i]+c.Exec[i]), keep, net
-			c.Energy[i] = c.StartEnergy[i] + c.ExecEnergy[i] + c.IdleEnergy[i] + keep + net
+			c.StartEnergy[i], c.ExecEnergy[i], c.IdleEnergy[i], c.KeepEnergy[i], c.NetEnergy[i] = started, exec, idle, keep, net
+			c.Energy[i] = started + exec + idle + keep + net
 		}
 	}
 }

@@ -21,26 +21,20 @@ func (Latency) Name() string { return "latency" }
 // Apply fills Network, Start, Exec, Mean and P95.
 func (l Latency) Apply(b *state.Batch) {
 	c, p := b.Columns, &b.Function.Profile
-	spread, n := p.P95Ratio(), b.Stride()
+	spread, n, box, delay := p.P95Ratio(), b.Stride(), c.Sandbox, c.Delay
 	for t := range n {
 		target := b.Target(t)
 		network := Network(b.State.Fleet, b.Origin, target.Region, b.Function.In+b.Function.Out)
 		cold, exec := Times(b.Function, target)
 		busy := float64(float64(exec) * spread)
-		for i := t; i < len(b.Refused); i += n {
-			start := time.Duration(0)
-			switch c.Sandbox[i] {
-			case wattle.Cold:
-				start = cold
-			case wattle.Snapshot:
-				start = p.Restore
-			case wattle.Warm:
-			}
+		starts := [...]time.Duration{wattle.Warm: 0, wattle.Snapshot: p.Restore, wattle.Cold: cold}
+		for i := t; i < len(box); i += n {
+			start := starts[box[i]]
 			c.Network[i], c.Start[i], c.Exec[i] = network, start, exec
-			c.Mean[i] = c.Delay[i] + network + start + exec
+			c.Mean[i] = delay[i] + network + start + exec
 			// Whole microseconds, so that no processor's last bit of exp shows.
 			tail := busy + float64(float64(start)*l.Tail)
-			c.P95[i] = c.Delay[i] + network + time.Duration(math.Round(tail/1e3))*time.Microsecond
+			c.P95[i] = delay[i] + network + time.Duration(math.Round(tail/1e3))*time.Microsecond
 		}
 	}
 }
