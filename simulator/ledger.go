@@ -68,7 +68,8 @@ func (l *ledger) at(target int32, t int64) *cell {
 }
 
 // reserve books the reservation of r on target over [from, to). Instants are
-// cut to whole microseconds, so adjoining spans add up without a remainder.
+// cut to whole microseconds, so adjoining spans add up without a remainder, and
+// memory to whole MiB, so that what fits a pool never has more than the pool.
 func (l *ledger) reserve(target int32, p part, r *wattle.Resources, from, to int64) {
 	to = min(to, l.horizon)
 	if from >= to {
@@ -80,11 +81,12 @@ func (l *ledger) reserve(target int32, p part, r *wattle.Resources, from, to int
 		us := uint64(b/1000 - a/1000)
 		h := &l.cells[int(target)*l.slots+int(k)].holds[p]
 		h.cpu += us * uint64(r.CPU)
-		h.memory += us * uint64(mebibytes(r.Memory))
+		h.memory += us * uint64(max(r.Memory/wattle.MiB, 1))
 		h.slices += us * uint64(r.Slices)
 	}
 }
 
+// mebibytes rounds up, as platforms bill.
 func mebibytes(b wattle.Bytes) int64 { return int64((b + wattle.MiB - 1) / wattle.MiB) }
 
 // spend books the dynamic energy e of what runs over [from, to), spread evenly.

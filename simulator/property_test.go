@@ -335,3 +335,24 @@ func TestKeepingIntoThePastEvicts(t *testing.T) {
 		t.Errorf("%d of %d cold, %s idle, %d at the end", r.Cold, r.Invocations, r.IdleTime, r.IdleAtEnd)
 	}
 }
+
+// A pool filled to the last byte by functions of odd sizes still has no less
+// than nothing left.
+func TestAFullPoolIsNotOverdrawn(t *testing.T) {
+	c := testConfig(t, 1, &poisson{rates: []float64{300}, length: time.Minute, seed: 1})
+	f := &c.Functions[0]
+	f.Needs, f.Profile.Exec = wattle.Resources{CPU: 1, Memory: 3*wattle.MiB/2 + 1}, time.Hour
+	clusters := c.Fleet.Clusters
+	clusters[0].Pools[0].Nodes, clusters[0].Pools[0].Machine.VCPU, clusters[0].Pools[0].Machine.Memory = 1, 3, 4*wattle.GiB
+	clusters[0].Pools[0].Machine.DRAMPerGiB = 4
+	fleet, err := state.NewFleet(clusters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Fleet = fleet
+	r := mustRun(t, c)
+	closes(t, c, r, countArrivals(t, c))
+	if r.Rejected == 0 {
+		t.Error("the pool was not filled")
+	}
+}
