@@ -1,5 +1,5 @@
-# Targets for people. Needs Go (see go.mod) and nothing else; `make e2e` also
-# uses promtool where it is installed (Debian: apt-get install prometheus).
+# Targets for people. Needs Go (see go.mod) and nothing else; the solvers are
+# checked against glpsol too where it is installed (Debian: apt-get install glpk-utils).
 GO      ?= go
 BIN     := bin
 TOOLS   := $(GO) tool -modfile=internal/tools/go.mod

@@ -114,8 +114,32 @@ func (e *Experiment) check() error {
 			return fmt.Errorf("%s: policies[%d]: the name %q is taken, set name", f.path, i, name)
 		}
 		seen[p.Title()] = true
+		if err := p.known(&f.Instances); err != nil {
+			return fmt.Errorf("%s: policies[%d]: %w", f.path, i, err)
+		}
 	}
 	return nil
+}
+
+// known finds misspelt names before any data is read.
+func (p *Policy) known(in *Instances) error {
+	if p.Library != "" {
+		if _, err := policies.LibrarySource(p.Library); err != nil {
+			return err
+		}
+	}
+	if p.Baseline != "" {
+		if _, err := baseline.New(p.Baseline, baseline.Config{}); err != nil {
+			return err
+		}
+	}
+	switch name := cmp.Or(p.KeepAlive, in.KeepAlive, "fixed"); name {
+	case "none", "fixed":
+		return nil
+	default:
+		_, err := lifecycle.New(name, keeping(p, in))
+		return err
+	}
 }
 
 // Title is the name that a policy is printed under.

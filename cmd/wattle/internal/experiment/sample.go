@@ -41,7 +41,7 @@ func Sample(policy string, x *wattle.Explanation) report.Sample {
 		if r.Refused.Has(wattle.ReasonAccelerator) {
 			continue // another kind of machine altogether
 		}
-		s.Rows = append(s.Rows, report.SampleRow{Cells: cells(x, i), Chosen: r.Chosen, Refused: refusal(r)})
+		s.Rows = append(s.Rows, report.SampleRow{Cells: cells(x, i), Chosen: r.Chosen, Refused: refusal(r, x.Columns.Sandbox[i])})
 		if r.Chosen {
 			s.Outcome = fmt.Sprintf("%s on %s has the least G of %d feasible candidates", d.Sandbox, r.Attributes.Target, feasible(x))
 		}
@@ -68,7 +68,7 @@ func cells(x *wattle.Explanation, i int) []string {
 	}
 }
 
-func refusal(r *wattle.ExplainedRow) string {
+func refusal(r *wattle.ExplainedRow, box wattle.Sandbox) string {
 	var out []string
 	for _, d := range r.Denials {
 		out = append(out, d.Code+": "+d.Msg)
@@ -80,6 +80,9 @@ func refusal(r *wattle.ExplainedRow) string {
 		if n == "capacity" && r.Available {
 			continue
 		}
+		if n == "capacity" && box == wattle.Warm {
+			n = "no idle instance"
+		}
 		out = append(out, n)
 	}
 	return strings.Join(out, "; ")
@@ -90,7 +93,7 @@ func facts(x *wattle.Explanation) []report.Fact {
 	f := []report.Fact{
 		{Label: "objective", Value: fmt.Sprintf("%g × carbon + %s × latency + %s × cost", o.Carbon, o.Seconds, o.Dollars)},
 		{Label: "policy", Value: d.Policy},
-		{Label: "state revision", Value: fmt.Sprint(d.Revision)},
+		{Label: "revision", Value: fmt.Sprint(d.Revision)},
 	}
 	if t := limits(l); t != "" {
 		f = append(f, report.Fact{Label: "limits", Value: t})
