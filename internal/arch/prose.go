@@ -105,7 +105,7 @@ func CheckWords(t *Tree) []Finding {
 			return err
 		case e.IsDir() && slices.Contains([]string{".git", "bin", "build", "node_modules"}, path.Base(p)):
 			return fs.SkipDir
-		case e.IsDir() || !e.Type().IsRegular():
+		case e.IsDir() || !e.Type().IsRegular() || path.Base(p) == ".git": // a linked work tree has a file .git
 			return nil
 		}
 		text, err := fs.ReadFile(t.Files, p)
