@@ -67,7 +67,7 @@ func Layers() []Row {
 		{Layer: 3, Package: "telemetry/record", Own: meter, Third: []string{"github.com/klauspost/compress"}},
 		{Layer: 3, Package: "telemetry/gpu/nvml", Own: append(meter[:2:2], "telemetry/gpu"), Third: []string{"github.com/NVIDIA/go-nvml", "github.com/ebitengine/purego"}},
 		{Layer: 3, Package: "telemetry/gpu/dcgmexporter", Own: append(meter[:2:2], "telemetry/gpu"), Third: []string{"github.com/prometheus/common"}},
-		{Layer: 3, Package: "telemetry/exporter", Own: meter, Third: []string{"github.com/prometheus", "go.opentelemetry.io", "google.golang.org/grpc"}},
+		{Layer: 3, Package: "telemetry/exporter", Own: meter, Third: []string{"github.com/klauspost/compress", "github.com/prometheus", "google.golang.org/protobuf", "go.opentelemetry.io", "google.golang.org/grpc"}},
 		{Layer: 3, Package: "telemetry/exporter/*", Own: append(meter[:2:2], "telemetry/exporter"), Third: []string{"github.com/prometheus", "go.opentelemetry.io", "google.golang.org/grpc"}},
 		{Layer: 3, Package: "policies", Own: []string{".", "scheduler", "policies/library", "policies/schemas"}, Third: []string{"github.com/open-policy-agent/opa"}},
 		{Layer: 3, Package: "policies/library"},

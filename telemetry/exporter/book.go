@@ -1,0 +1,197 @@
+package exporter
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// maxLabels is the most labels that a family has.
+const maxLabels = 5
+
+// values are the values of a family's labels in its order, valid UTF-8.
+type values [maxLabels]string
+
+// row is what one series was last told.
+type row struct {
+	series *series
+	epoch  uint64
+	sum    int64 // of this epoch so far
+	last   int64 // highest sum of any epoch
+}
+
+// series is one exported line with its value.
+type series struct {
+	values values
+	metric *dto.Metric
+	value  *float64
+	total  int64
+	epoch  uint64
+}
+
+// book holds the series of one family. A counter is an integer that only grows:
+// each row adds what it grew by, so that neither a row that is left out nor one
+// that fell can take anything away, or add what was counted before.
+type book struct {
+	family Family
+	order  []int // positions of Labels by name
+	rows   map[values]*row
+	series []*series
+	sorted bool
+	dto    dto.MetricFamily
+}
+
+func newBook(f Family) *book {
+	b := &book{family: f, rows: make(map[values]*row)}
+	for i := range f.Labels {
+		b.order = append(b.order, i)
+	}
+	slices.SortFunc(b.order, func(i, j int) int { return strings.Compare(f.Labels[i], f.Labels[j]) })
+	b.dto.Name, b.dto.Help, b.dto.Type = proto.String(f.Name), proto.String(f.Help), dto.MetricType_GAUGE.Enum()
+	if f.Type == CounterType {
+		b.dto.Type = dto.MetricType_COUNTER.Enum()
+	}
+	if f.Unit != "" {
+		b.dto.Unit = proto.String(f.Unit)
+	}
+	return b
+}
+
+// pairs makes label pairs that equal labels of all series share.
+type pairs struct {
+	known map[[2]string]*dto.LabelPair
+	// start is when counters were at 0.
+	start *timestamppb.Timestamp
+}
+
+func (p *pairs) of(name, value string) *dto.LabelPair {
+	key := [2]string{name, value}
+	if l, ok := p.known[key]; ok {
+		return l
+	}
+	l := &dto.LabelPair{Name: proto.String(name), Value: proto.String(value)}
+	p.known[key] = l
+	return l
+}
+
+// line returns a new series with value 0.
+func (b *book) line(v values, p *pairs) *series {
+	s := &series{values: v, value: new(float64), metric: new(dto.Metric)}
+	for _, i := range b.order {
+		if v[i] != "" {
+			s.metric.Label = append(s.metric.Label, p.of(b.family.Labels[i], v[i]))
+		}
+	}
+	if b.family.Type == CounterType {
+		s.metric.Counter = &dto.Counter{Value: s.value, CreatedTimestamp: p.start}
+	} else {
+		s.metric.Gauge = &dto.Gauge{Value: s.value}
+	}
+	b.series, b.sorted = append(b.series, s), false
+	return s
+}
+
+// find returns the row of v. A row is made for it, whose series is that of
+// shown, unless it would be left out as never above 0.
+func (b *book) find(v, shown values, zero bool, p *pairs) *row {
+	if r, ok := b.rows[v]; ok {
+		return r
+	}
+	if zero && b.family.sparse {
+		return nil
+	}
+	r := new(row)
+	b.rows[v] = r
+	switch {
+	case v == shown:
+		r.series = b.line(v, p)
+	default:
+		r.series = b.find(shown, shown, false, p).series
+	}
+	return r
+}
+
+// count takes the total of a row of a counter. Rows of one epoch with equal
+// labels are added up. A negative total counts as 0.
+func (b *book) count(epoch uint64, v, shown values, total int64, p *pairs) {
+	total = max(total, 0)
+	r := b.find(v, shown, total == 0, p)
+	if r == nil {
+		return
+	}
+	if r.epoch != epoch {
+		r.epoch, r.sum = epoch, 0
+	}
+	r.sum = plus(r.sum, total)
+	if grown := r.sum - r.last; grown > 0 {
+		r.last = r.sum
+		r.series.total = plus(r.series.total, grown)
+		*r.series.value = float64(r.series.total) / b.family.scale
+	}
+}
+
+// plus adds without going past the range.
+func plus(a, b int64) int64 {
+	if c := a + b; c >= a {
+		return c
+	}
+	return 1<<63 - 1
+}
+
+// set takes the value of a gauge; the last of an epoch holds.
+func (b *book) set(epoch uint64, v values, value float64, p *pairs) {
+	s := b.find(v, v, false, p).series
+	s.epoch, *s.value = epoch, value
+}
+
+// forget drops the series of gauges that this epoch did not set, so that an old
+// value is not taken for a present one.
+func (b *book) forget(epoch uint64) {
+	if b.family.Type != GaugeType || !slices.ContainsFunc(b.series, func(s *series) bool { return s.epoch != epoch }) {
+		return
+	}
+	b.series = slices.DeleteFunc(b.series, func(s *series) bool {
+		if s.epoch != epoch {
+			delete(b.rows, s.values)
+		}
+		return s.epoch != epoch
+	})
+	b.sorted = false
+}
+
+// render returns the family for an encoder, ordered by labels, or nil when it
+// has no series. It is the book's own and changes with the next epoch.
+func (b *book) render() *dto.MetricFamily {
+	if len(b.series) == 0 {
+		return nil
+	}
+	if !b.sorted {
+		slices.SortFunc(b.series, func(x, y *series) int { return compare(x.values, y.values) })
+		b.dto.Metric = b.dto.Metric[:0]
+		for _, s := range b.series {
+			b.dto.Metric = append(b.dto.Metric, s.metric)
+		}
+		b.sorted = true
+	}
+	return &b.dto
+}
+
+func compare(x, y values) int {
+	for i := range x {
+		if c := cmp.Compare(x[i], y[i]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// grow adds to a counter whose rows are kept elsewhere.
+func (b *book) grow(v values, by int64, p *pairs) {
+	s := b.find(v, v, false, p).series
+	s.total = plus(s.total, max(by, 0))
+	*s.value = float64(s.total) / b.family.scale
+}
