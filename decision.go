@@ -85,7 +85,10 @@ type Explanation struct {
 	Now      time.Time
 	Intent   Intent
 	Columns  *Columns
-	Rows     []ExplainedRow // one per candidate, in column order
+	// Serves is how many requests a fresh instance is expected to serve: in G
+	// its start counts to that part only. 0 and 1 count it whole.
+	Serves float64
+	Rows   []ExplainedRow // one per candidate, in column order
 }
 
 // ExplainedRow is what the core made of one candidate.

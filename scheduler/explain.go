@@ -15,10 +15,11 @@ func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) watt
 	p := c.plan(now, s, r)
 	var intent wattle.Intent
 	params := p.params
-	c.measure(now, s, r.Function, &params, &intent, c.pause(r.Function.Index, s))
+	o := c.outlook(r.Function.Index, now, s)
+	c.measure(now, s, r.Function, &params, &intent, o)
 	x := &c.scratch
 	columns := x.columns
-	e := wattle.Explanation{Decision: d, Now: now, Intent: intent, Columns: &columns, Rows: make([]wattle.ExplainedRow, len(x.refused))}
+	e := wattle.Explanation{Decision: d, Now: now, Intent: intent, Columns: &columns, Serves: o.uses, Rows: make([]wattle.ExplainedRow, len(x.refused))}
 	lim := p.bounds(s, r.Function)
 	for i := range x.refused {
 		w := x.row(i, s.Fleet.Targets[x.columns.Target[i]].Attributes.Cluster == r.Function.Home)
@@ -44,7 +45,7 @@ func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) watt
 // Keep-alive is left out.
 func (c *Core) Estimate(now time.Time, s *state.Snapshot, f *wattle.Function, target int32, box wattle.Sandbox) wattle.Estimate {
 	var intent wattle.Intent
-	c.measure(now, s, f, &f.Params, &intent, 0)
+	c.measure(now, s, f, &f.Params, &intent, outlook{})
 	cols := &c.scratch.columns
 	for i := range cols.Target {
 		fresh := cols.Sandbox[i] != wattle.Warm
@@ -63,7 +64,7 @@ func (c *Core) Candidates(now time.Time, s *state.Snapshot, f *wattle.Function) 
 	p := c.cfg.Policy
 	c.cfg.Policy = nil
 	intent := wattle.Intent{}
-	c.measure(now, s, f, &wattle.Params{Region: f.Params.Region}, &intent, 0)
+	c.measure(now, s, f, &wattle.Params{Region: f.Params.Region}, &intent, outlook{})
 	c.cfg.Policy = p
 	return &c.scratch.columns, c.scratch.refused
 }

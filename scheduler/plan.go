@@ -119,7 +119,7 @@ func (c *Core) build(p *plan, now time.Time, s *state.Snapshot, f *wattle.Functi
 	c.built++
 	own := &c.scratch.params // params may point into p
 	*own = *params
-	c.measure(now, s, f, own, &p.intent, c.pause(f.Index, s))
+	c.measure(now, s, f, own, &p.intent, c.outlook(f.Index, now, s))
 	p.fleet, p.function, p.params, p.epoch, p.priced = s.Fleet, f, *own, s.Epoch, s.PriceRevision
 	if p.intent.Limits.CostOverCheapest > 0 {
 		rows = math.MaxInt
@@ -171,8 +171,8 @@ func slot(index int32, p *wattle.Params) uint64 {
 }
 
 // measure fills the scratch with all candidates of f: columns, verdicts,
-// refusals and G. keep is how long the instance is expected to idle afterwards.
-func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, params *wattle.Params, intent *wattle.Intent, keep time.Duration) {
+// refusals and G, with what is expected of the instance afterwards.
+func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, params *wattle.Params, intent *wattle.Intent, o outlook) {
 	x := &c.scratch
 	if c.cfg.Policy != nil {
 		*intent = c.cfg.Policy.Intent(f, params)
@@ -181,7 +181,7 @@ func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, par
 	}
 	x.enumerate(s.Fleet, f, c.slots(params, intent), c.cfg.Slot)
 	x.batch = state.Batch{
-		Now: now, Keep: keep, State: s, Function: f, Params: params, Intent: intent,
+		Now: now, Keep: o.keep, State: s, Function: f, Params: params, Intent: intent,
 		Origin: Origin(s.Fleet, f, params), Columns: &x.columns, Targets: len(s.Fleet.Targets), Refused: x.refused,
 	}
 	for _, st := range c.cfg.Stages {
@@ -191,11 +191,11 @@ func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, par
 	if c.cfg.Policy != nil {
 		c.cfg.Policy.Judge(f, params, s.Fleet.Attributes(), &x.columns, &x.verdicts)
 	}
-	x.judge(s, f, params, intent, keep)
+	x.judge(s, f, params, intent, o)
 }
 
 // judge applies what needs no other candidate, and weighs.
-func (x *scratch) judge(s *state.Snapshot, f *wattle.Function, params *wattle.Params, intent *wattle.Intent, keep time.Duration) {
+func (x *scratch) judge(s *state.Snapshot, f *wattle.Function, params *wattle.Params, intent *wattle.Intent, o outlook) {
 	c, n, cpu := &x.columns, len(s.Fleet.Targets), f.Needs.CPU.VCPU()
 	limited := intent.Limits != (wattle.Limits{}) || params.Budget > 0 || params.Cap > 0
 	refused, denied := x.refused, x.verdicts.Denied[:len(x.refused)]
@@ -211,10 +211,28 @@ func (x *scratch) judge(s *state.Snapshot, f *wattle.Function, params *wattle.Pa
 	for t := range n {
 		price := s.Price(int32(t))
 		for i := t; i < len(refused); i += n {
-			hold := cpu * (c.Start[i] + c.Exec[i] + keep).Seconds()
+			hold := cpu * (c.Start[i] + c.Exec[i] + o.keep).Seconds()
 			base, paid := weigh(c, i, &intent.Objective, x.verdicts.Score[i]), price.Times(hold)
 			x.hold[i], x.price[i], x.base[i], x.g[i] = hold, paid, base, base+float64(paid)
 		}
+		if o.uses > 1 {
+			x.spread(t, n, o.uses)
+		}
+	}
+}
+
+// spread charges the starts on target t to all the requests that an instance is
+// expected to serve: of what a fresh instance costs more than a warm one, only
+// the part of this request counts in G. Without it a place that starts a little
+// faster would keep a function for good, however far it is from its callers.
+func (x *scratch) spread(t, n int, uses float64) {
+	later := float64((x.base[n+t] - x.base[t]) * (1 - 1/uses))
+	if !(later > 0) {
+		return
+	}
+	for i := n + t; i < len(x.base); i += n {
+		x.base[i] -= later
+		x.g[i] = x.base[i] + float64(x.price[i])
 	}
 }
 

@@ -11,8 +11,13 @@ import (
 // driver must do. Events of one instant are given in the order of their kinds.
 // The returned slice is valid until the next Step.
 func (c *Core) Step(now time.Time, s *state.Snapshot, e wattle.Event) []wattle.Action {
-	if e.Kind == wattle.Arrived {
+	switch e.Kind {
+	case wattle.Arrived:
 		c.observe(e.Function.Index, now.UnixNano())
+	case wattle.Started:
+		if e.Sandbox != wattle.Warm {
+			c.paceOf(e.Function.Index).starts++
+		}
 	}
 	if c.cfg.Keeper == nil {
 		c.actions = c.actions[:0]
@@ -29,10 +34,20 @@ func (c *Core) Step(now time.Time, s *state.Snapshot, e wattle.Event) []wattle.A
 type pace struct {
 	last int64 // Unix ns of the last arrival
 	gap  int64 // moving average of the gaps with weight 1/16, ns; 0 if unknown
-	// keep is the expected pause as of the first plan in epoch, so that plans
-	// made again later in it are the same.
-	keep  time.Duration
-	epoch uint64
+	// uses and starts count arrivals and fresh instances; both are halved every
+	// hour, the last time at halved.
+	uses, starts float64
+	halved       int64
+	// outlook is that of the first plan in epoch, so that plans made again later
+	// in it are the same.
+	outlook outlook
+	epoch   uint64
+}
+
+// outlook is what is expected of an instance after a use.
+type outlook struct {
+	keep time.Duration // idle time until the next use
+	uses float64       // requests that a fresh instance serves; under 1 counts as 1
 }
 
 // paceOf is the pace of function fn, unknown at first.
@@ -45,6 +60,7 @@ func (c *Core) paceOf(fn int32) *pace {
 
 func (c *Core) observe(fn int32, now int64) {
 	p := c.paceOf(fn)
+	p.uses++
 	switch gap := now - p.last; {
 	case p.last == 0:
 	case p.gap == 0:
@@ -55,20 +71,35 @@ func (c *Core) observe(fn int32, now int64) {
 	p.last = now
 }
 
-// pause is how long an instance of fn is expected to idle after a use, as known
-// at the first plan of the epoch: its mean gap times the instances that share
-// the uses, at most Hold; Hold while no gap has been seen.
-func (c *Core) pause(fn int32, s *state.Snapshot) time.Duration {
+// outlook tells, as known at the first plan of the epoch, how long an instance
+// of fn idles after a use (its mean gap times the instances that share the uses,
+// at most Hold; Hold while no gap has been seen) and how many requests a fresh
+// one serves (arrivals per start, of about the last two hours).
+func (c *Core) outlook(fn int32, now time.Time, s *state.Snapshot) outlook {
 	p := c.paceOf(fn)
 	if p.epoch == s.Epoch {
-		return p.keep
+		return p.outlook
 	}
-	p.epoch, p.keep = s.Epoch, c.cfg.Hold
+	p.epoch, p.outlook = s.Epoch, outlook{c.cfg.Hold, (1 + p.uses) / (1 + p.starts)}
 	live := int64(max(s.Load.Live(fn), 1))
 	if p.gap > 0 && p.gap < int64(c.cfg.Hold)/live {
-		p.keep = time.Duration(p.gap * live)
+		p.outlook.keep = time.Duration(p.gap * live)
 	}
-	return p.keep
+	p.forget(now.UnixNano())
+	return p.outlook
+}
+
+// forget halves the counts for every hour since they were.
+func (p *pace) forget(now int64) {
+	if p.halved == 0 {
+		p.halved = now
+	}
+	for ; now-p.halved >= int64(time.Hour) && p.uses+p.starts > 1e-3; p.halved += int64(time.Hour) {
+		p.uses, p.starts = p.uses/2, p.starts/2
+	}
+	if now-p.halved >= int64(time.Hour) {
+		p.halved = now
+	}
 }
 
 // Fixed keeps every instance for T after its last use, the rule of most

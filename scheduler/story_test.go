@@ -80,8 +80,7 @@ func (s *story) run(d *datadriven.TestData) string {
 		return fmt.Sprintf("%s, %d assumed expired", s.now.Format("15:04:05"), s.store.ExpireAssumed(s.now))
 	case "arrive":
 		s.begin()
-		s.core.Step(s.now, s.store.View(), wattle.Event{Kind: wattle.Arrived, Function: s.fn(d.CmdArgs[0].Key)})
-		return ""
+		return s.arrive(d)
 	case "place":
 		return s.place(d)
 	case "explain":
@@ -177,7 +176,7 @@ func (s *story) cluster(d *datadriven.TestData) string {
 	return ""
 }
 
-// function f [cpu=1000] [memory=1GiB] [exec=1s] [cold=1s] [home=fr] [residency=EU] [gpu=any] [isolation=mig] [concurrency=1] [max=0] [restore=0] [cap=g] [budget=usd] [deadline=d] [sigma=0]
+// function f [cpu=1000] [memory=1GiB] [exec=1s] [cold=1s] [init=0s] [home=fr] [residency=EU] [gpu=any] [isolation=mig] [concurrency=1] [max=0] [restore=0] [cap=g] [budget=usd] [deadline=d] [sigma=0]
 func (s *story) function(d *datadriven.TestData) string {
 	f := wattle.Function{
 		ID: wattle.FunctionID(d.CmdArgs[0].Key), Concurrency: 1, Needs: wattle.Resources{CPU: 1000, Memory: wattle.GiB},
@@ -195,6 +194,7 @@ func (s *story) function(d *datadriven.TestData) string {
 		"memory":      text(&f.Needs.Memory),
 		"exec":        func(v string) { f.Profile.Exec = duration(s.t, v) },
 		"cold":        func(v string) { f.Profile.Provision = duration(s.t, v) },
+		"init":        func(v string) { f.Profile.Init = duration(s.t, v) },
 		"restore":     func(v string) { f.Profile.Restore = duration(s.t, v) },
 		"sigma":       func(v string) { f.Profile.Sigma = float(s.t, v) },
 		"home":        func(v string) { f.Home = wattle.ClusterID(v) },
@@ -305,6 +305,20 @@ func (s *story) fn(id string) *wattle.Function {
 	return f
 }
 
+// arrive f [n=1] [every=1s]: tells of arrivals that are not placed.
+func (s *story) arrive(d *datadriven.TestData) string {
+	n, every := 1, time.Duration(0)
+	args(s.t, d, 1, map[string]func(string){
+		"n":     func(v string) { n = number(s.t, v) },
+		"every": func(v string) { every = duration(s.t, v) },
+	})
+	for range n {
+		s.now = s.now.Add(every)
+		s.core.Step(s.now, s.store.View(), wattle.Event{Kind: wattle.Arrived, Function: s.fn(d.CmdArgs[0].Key)})
+	}
+	return ""
+}
+
 // place f [n=1] [assume=1m]: decides and reserves; instances are numbered from 0.
 func (s *story) place(d *datadriven.TestData) string {
 	s.begin()
@@ -335,6 +349,7 @@ func (s *story) place(d *datadriven.TestData) string {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		s.core.Step(s.now, s.store.View(), wattle.Event{Kind: wattle.Started, Function: dec.Function, Target: dec.Target, Instance: id, Sandbox: dec.Sandbox})
 		fmt.Fprintf(&b, " #%d%s\n", s.remember(id), s.relieve(dec.Target))
 	}
 	return b.String()

@@ -108,6 +108,7 @@ func TestExampleIsPinned(t *testing.T) {
 	}
 	table := simulate(t, "../../examples/follow-the-sun.yaml")
 	golden(t, "follow-the-sun.txt", hash(t, table))
+	leastMean(t, table)
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -116,6 +117,27 @@ func TestExampleIsPinned(t *testing.T) {
 	quoted, _, ok := strings.Cut(rest, "\n```\n<!-- run:end -->")
 	if !ok || !*update && steady(quoted) != steady(table) {
 		t.Error("README.md does not quote what the example prints: run docs/refresh.sh")
+	}
+}
+
+// leastMean holds that no policy of the example has a lower mean latency than
+// the one that asks for it.
+func leastMean(t *testing.T, table string) {
+	t.Helper()
+	_, service, _ := strings.Cut(table, "\nService\n")
+	service, _, _ = strings.Cut(service, "\n\n")
+	means := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^(.*?) +[\d,]+ +[\d,]+ +[\d.]+ +([\d,]+) `).FindAllStringSubmatch(service, -1) {
+		means[m[1]], _ = strconv.Atoi(strings.ReplaceAll(m[2], ",", ""))
+	}
+	least := means["least latency"]
+	if least == 0 || len(means) < 8 {
+		t.Fatalf("no means in the table: %v", means)
+	}
+	for name, v := range means {
+		if v < least {
+			t.Errorf("%s has a mean latency of %d ms, least latency %d ms", name, v, least)
+		}
 	}
 }
 
