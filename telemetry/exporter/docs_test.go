@@ -31,7 +31,7 @@ func TestMetricsPageIsFresh(t *testing.T) {
 
 const metricsIntro = `# Metrics of the agent
 
-Generated from the code by ` + "`make docs`" + `. How to use them: [dashboards and alerts](dashboards.md).
+Generated from the code by ` + "`make docs`" + `.
 
 The agent serves these at ` + "`/metrics`" + ` as text, OpenMetrics or protobuf, whichever the scraper prefers, with gzip if it
 takes that; also ` + "`process_*` and `go_*`" + ` of the agent itself. Native histograms come by protobuf only: set
