@@ -1,0 +1,262 @@
+// Package settings is what the agent can be told: a strict YAML file, and flags
+// that win over it.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/telemetry/cgroup"
+	"github.com/wattle-project/wattle/telemetry/grid"
+	"github.com/wattle-project/wattle/telemetry/price"
+)
+
+// Settings is the whole configuration. Every field has a default.
+type Settings struct {
+	// Node is the name stamped on samples. Default: the host's name.
+	Node string `yaml:"node"`
+	// Listen is the address of the HTTP server. Default 127.0.0.1:9188. Bind it
+	// to another address on purpose only: fine-grained power is a side channel.
+	Listen string `yaml:"listen"`
+	// Interval is the time between two rounds. Default 1 s.
+	Interval time.Duration `yaml:"interval"`
+	// Sys and Proc stand in for /sys and /proc, for containers that mount the
+	// host's elsewhere.
+	Sys  string `yaml:"sys"`
+	Proc string `yaml:"proc"`
+
+	Meters      Meters      `yaml:"meters"`
+	Cgroups     Cgroups     `yaml:"cgroups"`
+	Kubernetes  Kubernetes  `yaml:"kubernetes"`
+	Invocations Invocations `yaml:"invocations"`
+	Attribution Attribution `yaml:"attribution"`
+	Grid        Grid        `yaml:"grid"`
+	Price       Price       `yaml:"price"`
+	Embodied    Embodied    `yaml:"embodied"`
+}
+
+// Meters says which meters are tried and how.
+type Meters struct {
+	// Skip names meters that are never tried: rapl, hwmon, nvml, dcgm-exporter,
+	// ipmi, model.
+	Skip         []string     `yaml:"skip"`
+	Redfish      Redfish      `yaml:"redfish"`
+	IPMI         IPMI         `yaml:"ipmi"`
+	DCGMExporter DCGMExporter `yaml:"dcgm_exporter"`
+	// Plugins are meter processes, for example wattle's DCGM plugin.
+	Plugins []Plugin `yaml:"plugins"`
+	Model   Model    `yaml:"model"`
+	Fake    Fake     `yaml:"fake"`
+}
+
+// Redfish is a management controller that is asked over HTTPS.
+type Redfish struct {
+	// URL of the service; empty does not ask.
+	URL     string   `yaml:"url"`
+	Chassis []string `yaml:"chassis"`
+	User    string   `yaml:"user"`
+	// PasswordFile is read at each login; its last line end is dropped.
+	PasswordFile string `yaml:"password_file"`
+	// CAFile verifies the controller's certificate; empty uses the system's.
+	CAFile  string `yaml:"ca_file"`
+	Session bool   `yaml:"session"`
+	// Interval between two polls. Default 15 s.
+	Interval time.Duration `yaml:"interval"`
+}
+
+// IPMI asks a management controller through ipmitool. Without a command it is
+// asked only where /dev/ipmi0 exists.
+type IPMI struct {
+	Command  []string      `yaml:"command"`
+	Interval time.Duration `yaml:"interval"`
+}
+
+// DCGMExporter is a dcgm-exporter that runs on this node. Without a URL the
+// usual port is tried.
+type DCGMExporter struct {
+	URL string `yaml:"url"`
+}
+
+// Plugin is a meter process.
+type Plugin struct {
+	// Name is the label "source" until the process tells its own. Default: the
+	// binary's name without "wattle-".
+	Name string `yaml:"name"`
+	// Path is the binary, absolute; Checksum its SHA-256.
+	Path     string   `yaml:"path"`
+	Checksum string   `yaml:"checksum"`
+	Args     []string `yaml:"args"`
+	// Env is the whole environment of the process as KEY=VALUE.
+	Env []string `yaml:"env"`
+	// Unverified allows an empty checksum.
+	Unverified bool `yaml:"unverified"`
+}
+
+// Model tells the model of a machine without a meter what it cannot find out.
+type Model struct {
+	Family string       `yaml:"family"`
+	TDP    wattle.Watts `yaml:"tdp"`
+	Share  float64      `yaml:"share"`
+	Memory wattle.Bytes `yaml:"memory"`
+	VCPUs  int          `yaml:"vcpus"`
+}
+
+// Fake replaces every meter by a scripted one.
+type Fake struct {
+	Enabled bool `yaml:"enabled"`
+	// Script is a file; empty plays the demo.
+	Script string `yaml:"script"`
+}
+
+// Cgroups says where processor time is read and what is charged.
+type Cgroups struct {
+	// Root is the mount point; empty is <sys>/fs/cgroup.
+	Root string      `yaml:"root"`
+	Mode cgroup.Mode `yaml:"mode"`
+	// Containers recognises the container runtimes.
+	Containers bool `yaml:"containers"`
+	// Patterns are regular expressions on the path below the root with a group
+	// "function" and optionally "namespace".
+	Patterns    []string      `yaml:"patterns"`
+	MemoryEvery time.Duration `yaml:"memory_every"`
+}
+
+// Kubernetes says whether and how the kubelet is asked for pods and devices.
+type Kubernetes struct {
+	// Enabled is auto (where a kubelet runs), on or off.
+	Enabled         string `yaml:"enabled"`
+	Kubelet         string `yaml:"kubelet"`
+	TokenFile       string `yaml:"token_file"`
+	CAFile          string `yaml:"ca_file"`
+	ResourcesSocket string `yaml:"resources_socket"`
+}
+
+// Invocations says from where invocation counts come.
+type Invocations struct {
+	// Targets are Prometheus endpoints of the platform.
+	Targets []string      `yaml:"targets"`
+	Every   time.Duration `yaml:"every"`
+	// Push accepts POST /v1/invocations: auto (on a loopback address), on or off.
+	Push string `yaml:"push"`
+	// ControlPlane lists functions, as "namespace/function" or a namespace with
+	// "/*", whose processor time is that of the platform itself.
+	ControlPlane []string `yaml:"control_plane"`
+}
+
+// Attribution tunes the division of energy.
+type Attribution struct {
+	// Idle fixes the idle power of zones by key ("package-0"); others learn it.
+	Idle map[string]wattle.Watts `yaml:"idle"`
+	// CPU and Memory are the node's capacity; 0 reads /proc.
+	CPU        wattle.MilliCPU `yaml:"cpu"`
+	Memory     wattle.Bytes    `yaml:"memory"`
+	OwnerGrace time.Duration   `yaml:"owner_grace"`
+}
+
+// Grid is the carbon intensity of what the node draws.
+type Grid struct {
+	// Zone that the node is in, for example DE or US-CAL-CISO; empty counts no
+	// grams. Cloud and Region find it in the built-in table instead.
+	Zone   wattle.ZoneID      `yaml:"zone"`
+	Cloud  string             `yaml:"cloud"`
+	Region wattle.RegionID    `yaml:"region"`
+	Kind   wattle.SignalKind  `yaml:"kind"`
+	Scope  wattle.SignalScope `yaml:"scope"`
+	// PUE multiplies energy on its way to grams. Default 1: what is metered.
+	PUE float64 `yaml:"pue"`
+	// Feed says where intensities come from. Without a source the built-in
+	// yearly figure serves.
+	Feed grid.Config `yaml:"feed"`
+}
+
+// Price is the price of electricity of the node.
+type Price struct {
+	Zone wattle.ZoneID `yaml:"zone"`
+	// Rate is US dollars per unit of the feed's currency. Default 1.
+	Rate float64      `yaml:"rate"`
+	Feed price.Config `yaml:"feed"`
+}
+
+// Embodied is the carbon that making the machine cost, and over how long it is
+// spread.
+type Embodied struct {
+	Grams    wattle.GramsCO2e `yaml:"grams"`
+	Lifetime time.Duration    `yaml:"lifetime"`
+}
+
+// Default returns the settings of an agent that is told nothing.
+func Default() Settings {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		name = "localhost"
+	}
+	return Settings{
+		Node: name, Listen: "127.0.0.1:9188", Interval: time.Second, Sys: "/sys", Proc: "/proc",
+		Meters:      Meters{Redfish: Redfish{Interval: 15 * time.Second}, IPMI: IPMI{Interval: 15 * time.Second}, Model: Model{Share: 1}},
+		Cgroups:     Cgroups{Mode: cgroup.Auto, Containers: true, MemoryEvery: 5 * time.Second},
+		Kubernetes:  Kubernetes{Enabled: "auto"},
+		Invocations: Invocations{Every: time.Second, Push: "auto"},
+		Attribution: Attribution{OwnerGrace: 30 * time.Second},
+		Grid:        Grid{PUE: 1, Feed: grid.DefaultConfig()},
+		Price:       Price{Rate: 1, Feed: price.DefaultConfig()},
+		Embodied:    Embodied{Lifetime: 35_040 * time.Hour}, // four years, the convention of SCI examples
+	}
+}
+
+// Validate says what cannot work in the settings themselves; the parts check
+// their own when they are made.
+func (s *Settings) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	_, _, err := net.SplitHostPort(s.Listen)
+	check(err == nil, "listen %q: want host:port, for example 127.0.0.1:9188", s.Listen)
+	check(s.Interval >= 10*time.Millisecond && s.Interval <= time.Minute, "interval %s: want 10ms to 1m", s.Interval)
+	check(oneOf(s.Kubernetes.Enabled, "auto", "on", "off"), "kubernetes.enabled %q: want auto, on or off", s.Kubernetes.Enabled)
+	check(oneOf(s.Invocations.Push, "auto", "on", "off"), "invocations.push %q: want auto, on or off", s.Invocations.Push)
+	for _, name := range s.Meters.Skip {
+		check(oneOf(name, Names()...), "meters.skip %q: want one of %v", name, Names())
+	}
+	check(s.Grid.PUE >= 1 && s.Grid.PUE < 10, "grid.pue %g: want at least 1", s.Grid.PUE)
+	check(s.Price.Rate > 0, "price.rate %g: want more than 0", s.Price.Rate)
+	check(s.Embodied.Grams >= 0 && s.Embodied.Lifetime > 0, "embodied %g g over %s: want no negative mass and a positive lifetime", float64(s.Embodied.Grams), s.Embodied.Lifetime)
+	if s.Grid.Zone == "" && (s.Grid.Cloud != "" || s.Grid.Region != "") {
+		zone, ok := grid.ZoneOf(s.Grid.Cloud, s.Grid.Region)
+		check(ok, "grid: region %q of cloud %q is not in the table: set grid.zone", s.Grid.Region, s.Grid.Cloud)
+		s.Grid.Zone = zone
+	}
+	return errors.Join(errs...)
+}
+
+// Names lists the meters that can be skipped.
+func Names() []string { return []string{"rapl", "hwmon", "nvml", "dcgm-exporter", "ipmi", "model"} }
+
+func oneOf(s string, list ...string) bool {
+	for _, x := range list {
+		if s == x {
+			return true
+		}
+	}
+	return false
+}
+
+// PushOpen says whether invocations may be pushed by HTTP: by default only
+// where the server is reached from this host alone.
+func (s *Settings) PushOpen() bool {
+	if s.Invocations.Push != "auto" {
+		return s.Invocations.Push == "on"
+	}
+	host, _, err := net.SplitHostPort(s.Listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
