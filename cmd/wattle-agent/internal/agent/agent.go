@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/carbon"
+	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/learn"
 	"github.com/wattle-project/wattle/telemetry"
 	"github.com/wattle-project/wattle/telemetry/attribution"
 	"github.com/wattle-project/wattle/telemetry/cgroup"
@@ -47,6 +49,18 @@ type Config struct {
 	GPUs   Accelerators
 	// Divide is the configuration of attribution.
 	Divide attribution.Config
+	// Carbon books emissions; nil counts no grams.
+	Carbon *carbon.Book
+	// Embodied is the carbon of making the machine.
+	Embodied Embodied
+	// Learn learns joules per invocation from what Batches gives since it was
+	// last asked; both may be nil.
+	Learn   *learn.Learner
+	Batches func() []learn.Batch
+	// Control says whether a function is part of the platform itself.
+	Control func(namespace, function string) bool
+	// Extra adds what does not come from a round: prices, fetches, collectors.
+	Extra func(*exporter.Snapshot)
 	// Publish receives the state after each round. The snapshot is the agent's
 	// and is filled again by the next round.
 	Publish func(*exporter.Snapshot)
@@ -72,6 +86,9 @@ type Agent struct {
 	usageErr error
 	last     time.Time
 	cpu      time.Duration
+	books    books
+	control  map[uint64]time.Duration // processor time of the platform's cgroups
+	finished tally
 
 	mu     sync.Mutex
 	health Health
@@ -105,7 +122,9 @@ func New(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, node: node, byID: map[uint64]*cgroup.Usage{}}
+	a := &Agent{cfg: cfg, node: node, byID: map[uint64]*cgroup.Usage{}, control: map[uint64]time.Duration{}}
+	a.books.init()
+	a.finished.fractions = map[finishedKey]float64{}
 	a.attr, err = attribution.New(cfg.Divide, a.resolve)
 	return a, err
 }
@@ -156,6 +175,7 @@ func (a *Agent) Step(ctx context.Context, now time.Time) {
 		At: now, Energy: a.samples, Usage: a.input, UsageRead: a.cfg.Usage == nil || a.usageErr == nil, GPU: a.gpus,
 	})
 	a.report(err)
+	a.learn()
 	a.fill()
 	a.cpu += a.cfg.CPU() - begin
 	a.snap.CollectCPU = a.cpu
@@ -190,7 +210,14 @@ func (a *Agent) resolve(u *attribution.Usage) (attribution.Owner, bool) {
 	if !ok || a.cfg.Owners == nil {
 		return attribution.Owner{}, false
 	}
-	return a.cfg.Owners.Owner(c, a.now)
+	o, ok := a.cfg.Owners.Owner(c, a.now)
+	if ok {
+		a.books.owners[u.ID] = o
+		if a.cfg.Control != nil && a.cfg.Control(o.Namespace, o.Function) {
+			a.control[u.ID] = u.CPU
+		}
+	}
+	return o, ok
 }
 
 // report notes and logs how the round went; a reason is logged once.

@@ -30,6 +30,10 @@ func (a *Agent) fill() {
 		s.Collectors = append(s.Collectors, exporter.Collector{Name: "cgroup", Up: a.usageErr == nil})
 	}
 	s.Missed += a.late()
+	a.emissions()
+	if a.cfg.Extra != nil {
+		a.cfg.Extra(s)
+	}
 }
 
 func appendFunction(dst []exporter.FunctionEnergy, acc *attribution.Account) []exporter.FunctionEnergy {

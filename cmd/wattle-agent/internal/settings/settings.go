@@ -181,10 +181,12 @@ type Price struct {
 	Feed price.Config `yaml:"feed"`
 }
 
-// Embodied is the carbon that making the machine cost, and over how long it is
-// spread.
+// Embodied is the carbon that making the machine cost, by component, and over
+// how long it is spread.
 type Embodied struct {
-	Grams    wattle.GramsCO2e `yaml:"grams"`
+	Package  wattle.GramsCO2e `yaml:"package"`
+	DRAM     wattle.GramsCO2e `yaml:"dram"`
+	Other    wattle.GramsCO2e `yaml:"other"`
 	Lifetime time.Duration    `yaml:"lifetime"`
 }
 
@@ -226,7 +228,8 @@ func (s *Settings) Validate() error {
 	}
 	check(s.Grid.PUE >= 1 && s.Grid.PUE < 10, "grid.pue %g: want at least 1", s.Grid.PUE)
 	check(s.Price.Rate > 0, "price.rate %g: want more than 0", s.Price.Rate)
-	check(s.Embodied.Grams >= 0 && s.Embodied.Lifetime > 0, "embodied %g g over %s: want no negative mass and a positive lifetime", float64(s.Embodied.Grams), s.Embodied.Lifetime)
+	e := s.Embodied
+	check(e.Package >= 0 && e.DRAM >= 0 && e.Other >= 0 && e.Lifetime > 0, "embodied: want no negative mass and a positive lifetime")
 	if s.Grid.Zone == "" && (s.Grid.Cloud != "" || s.Grid.Region != "") {
 		zone, ok := grid.ZoneOf(s.Grid.Cloud, s.Grid.Region)
 		check(ok, "grid: region %q of cloud %q is not in the table: set grid.zone", s.Grid.Region, s.Grid.Cloud)
@@ -253,10 +256,12 @@ func (s *Settings) PushOpen() bool {
 	if s.Invocations.Push != "auto" {
 		return s.Invocations.Push == "on"
 	}
+	return s.Loopback()
+}
+
+// Loopback says whether the server is reached from this host alone.
+func (s *Settings) Loopback() bool {
 	host, _, err := net.SplitHostPort(s.Listen)
-	if err != nil {
-		return false
-	}
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }

@@ -1,0 +1,89 @@
+package agent
+
+import (
+	"math"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/learn"
+	"github.com/wattle-project/wattle/telemetry/attribution"
+	"github.com/wattle-project/wattle/telemetry/disaggregate"
+	"github.com/wattle-project/wattle/telemetry/exporter"
+)
+
+// tally turns counts, which a platform may give in fractions, into whole
+// invocations, keeping what is left over.
+type tally struct {
+	fractions map[finishedKey]float64
+	estimates []disaggregate.Estimate
+	energy    map[finishedKey]wattle.Joules
+}
+
+type finishedKey struct {
+	function wattle.FunctionID
+	cold     bool
+}
+
+// learn takes the round's energy and batches to the learner, and lists the
+// invocations that ended with the energy of one as it is known by now.
+func (a *Agent) learn() {
+	a.snap.Finished = a.snap.Finished[:0]
+	if a.cfg.Learn == nil {
+		return
+	}
+	a.cfg.Learn.Energy(a.samples)
+	a.cfg.Learn.ControlPlane(a.last, a.now, a.controlPlane())
+	for _, b := range a.cfg.Batches() {
+		a.cfg.Learn.Batch(b)
+	}
+	idle := func(z attribution.Zone) (wattle.Watts, bool) { return a.attr.IdlePower(z) }
+	a.cfg.Learn.Learn(a.now, idle, func(d learn.Done) {
+		a.finished.refresh(a.cfg.Learn.Filter())
+		for _, r := range d.Runs {
+			a.finish(r.Function, exporter.Warm, r.Warm)
+			a.finish(r.Function, exporter.Cold, r.Cold)
+		}
+	})
+}
+
+func (t *tally) refresh(f *disaggregate.Filter) {
+	t.estimates = f.AppendEstimates(t.estimates[:0])
+	if t.energy == nil {
+		t.energy = map[finishedKey]wattle.Joules{}
+	}
+	clear(t.energy)
+	for i := range t.estimates {
+		e := &t.estimates[i]
+		t.energy[finishedKey{e.Function, e.Cold}] = e.Total()
+	}
+}
+
+func (a *Agent) finish(f wattle.FunctionID, start exporter.Start, count float64) {
+	k := finishedKey{f, start == exporter.Cold}
+	sum := a.finished.fractions[k] + count
+	whole := math.Floor(sum + 1e-9) // counts are sums of thirds at worst
+	a.finished.fractions[k] = sum - whole
+	if whole < 1 {
+		return
+	}
+	namespace, function := learn.Parts(f)
+	a.snap.Finished = append(a.snap.Finished, exporter.Invocations{
+		Namespace: namespace, Function: function, Start: start, Count: uint64(whole), Energy: a.finished.energy[k],
+	})
+}
+
+// controlPlane is the processor time that the platform itself used in the round.
+func (a *Agent) controlPlane() time.Duration {
+	if len(a.control) == 0 {
+		return 0
+	}
+	var sum time.Duration
+	for i := range a.usage {
+		u := &a.usage[i]
+		if last, ok := a.control[u.ID]; ok {
+			sum += max(u.CPU-last, 0)
+			a.control[u.ID] = u.CPU
+		}
+	}
+	return sum
+}

@@ -1,0 +1,119 @@
+// Package tape stands between the agent's loop and its sources: it notes what
+// they answer in a recording, and answers from one in their place.
+package tape
+
+import (
+	"time"
+
+	"github.com/wattle-project/wattle/telemetry/attribution"
+	"github.com/wattle-project/wattle/telemetry/cgroup"
+	"github.com/wattle-project/wattle/telemetry/record"
+)
+
+// Usages reads the processor time of cgroups.
+type Usages interface {
+	Read(now time.Time, dst []cgroup.Usage) ([]cgroup.Usage, error)
+}
+
+// Namer names the owner of a cgroup.
+type Namer interface {
+	Owner(u *cgroup.Usage, now time.Time) (attribution.Owner, bool)
+}
+
+// Accelerators tells which containers used which GPU.
+type Accelerators interface {
+	Uses(dst []attribution.GPUUse, usage []cgroup.Usage) []attribution.GPUUse
+}
+
+// Noted passes on what the sources answer and notes it. A source that is nil
+// must not be asked.
+type Noted struct {
+	Recorder *record.Recorder
+	Usage    Usages
+	Owners   Namer
+	GPUs     Accelerators
+
+	usage []record.Usage
+	gpus  []record.GPUUse
+}
+
+// Read implements Usages.
+func (n *Noted) Read(now time.Time, dst []cgroup.Usage) ([]cgroup.Usage, error) {
+	start := len(dst)
+	dst, err := n.Usage.Read(now, dst)
+	n.usage = n.usage[:0]
+	for i := range dst[start:] {
+		n.usage = append(n.usage, toRecord(&dst[start+i]))
+	}
+	n.Recorder.Usage(n.usage, err)
+	return dst, err
+}
+
+// Owner implements Namer.
+func (n *Noted) Owner(u *cgroup.Usage, now time.Time) (attribution.Owner, bool) {
+	o, ok := n.Owners.Owner(u, now)
+	if ok {
+		n.Recorder.Owner(record.Owner{ID: u.ID, Namespace: o.Namespace, Pod: o.Pod, Function: o.Function, CPU: o.CPU, Memory: o.Memory})
+	}
+	return o, ok
+}
+
+// Uses implements Accelerators.
+func (n *Noted) Uses(dst []attribution.GPUUse, usage []cgroup.Usage) []attribution.GPUUse {
+	start := len(dst)
+	dst = n.GPUs.Uses(dst, usage)
+	n.gpus = n.gpus[:0]
+	for _, g := range dst[start:] {
+		n.gpus = append(n.gpus, record.GPUUse(g))
+	}
+	n.Recorder.GPU(n.gpus)
+	return dst
+}
+
+// Played answers from a recording.
+type Played struct {
+	Player *record.Player
+	usage  []record.Usage
+}
+
+// Read implements Usages with the reading of the present epoch.
+func (p *Played) Read(_ time.Time, dst []cgroup.Usage) ([]cgroup.Usage, error) {
+	var err error
+	p.usage, _, err = p.Player.Usage(p.usage[:0])
+	for i := range p.usage {
+		dst = append(dst, fromRecord(&p.usage[i]))
+	}
+	return dst, err
+}
+
+// Owner implements Namer with what was known in the present epoch.
+func (p *Played) Owner(u *cgroup.Usage, _ time.Time) (attribution.Owner, bool) {
+	o, ok := p.Player.Owner(u.ID)
+	return attribution.Owner{Namespace: o.Namespace, Pod: o.Pod, Function: o.Function, CPU: o.CPU, Memory: o.Memory}, ok
+}
+
+// Uses implements Accelerators.
+func (p *Played) Uses(dst []attribution.GPUUse, _ []cgroup.Usage) []attribution.GPUUse {
+	for _, g := range p.Player.GPU() {
+		dst = append(dst, attribution.GPUUse(g))
+	}
+	return dst
+}
+
+func toRecord(u *cgroup.Usage) record.Usage {
+	return record.Usage{
+		ID: u.ID, CPU: u.CPU, Memory: u.Memory, HasMemory: u.HasMemory, Gone: u.Gone, Err: u.Err,
+		Identity: record.Identity{
+			Key: u.Key, Namespace: u.Namespace, Function: u.Function, Remainder: u.Remainder,
+			Runtime: u.Runtime, Container: u.Container, PodUID: u.PodUID,
+		},
+	}
+}
+
+func fromRecord(u *record.Usage) cgroup.Usage {
+	return cgroup.Usage{
+		ID: u.ID, Key: u.Key, CPU: u.CPU, Memory: u.Memory, HasMemory: u.HasMemory, Gone: u.Gone, Err: u.Err,
+		Namespace: u.Namespace, Function: u.Function, Remainder: u.Remainder,
+		Identity: cgroup.Identity{Runtime: u.Runtime, Container: u.Container, PodUID: u.PodUID},
+	}
+}
