@@ -25,7 +25,9 @@ func (c *doctorCmd) Run(s *streams) error {
 		return err
 	}
 	var snap exporter.Snapshot
-	p, err := wire(&set, time.Now, func(x *exporter.Snapshot) { snap = *x }, slog.New(slog.DiscardHandler))
+	p, err := wire(&set, surroundings{
+		now: time.Now, publish: func(x *exporter.Snapshot) { snap = *x }, log: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return err
 	}

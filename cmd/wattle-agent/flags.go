@@ -16,6 +16,8 @@ type flags struct {
 	Proc          string        `help:"Directory in place of /proc." placeholder:"DIR"`
 	CgroupRoot    string        `help:"Where cgroups are mounted; default <sys>/fs/cgroup." placeholder:"DIR"`
 	CgroupPattern []string      `sep:"none" help:"Regular expression on cgroup paths with a group (?P<function>…); may be repeated." placeholder:"REGEXP"`
+	Kubelet       string        `help:"URL of the kubelet; default: https://127.0.0.1:10250 where one runs." placeholder:"URL"`
+	Invocations   []string      `sep:"none" help:"Metrics endpoint of the FaaS platform, for joules per invocation; may be repeated." placeholder:"URL"`
 	Zone          string        `help:"Grid zone of this node, for example DE; counts grams of CO2e." placeholder:"ZONE"`
 	Fake          bool          `help:"Play a scripted meter and, without --cgroup-pattern, scripted functions."`
 	FakeScript    string        `type:"path" help:"Script of the fake meter; default: the demo." placeholder:"FILE"`
@@ -37,6 +39,10 @@ func (f *flags) settings() (settings.Settings, error) {
 	set(&s.Cgroups.Root, f.CgroupRoot)
 	set(&s.Grid.Zone, wattle.ZoneID(f.Zone))
 	set(&s.Meters.Fake.Script, f.FakeScript)
+	set(&s.Kubernetes.Kubelet, f.Kubelet)
+	if len(f.Invocations) > 0 {
+		s.Invocations.Targets = f.Invocations
+	}
 	if len(f.CgroupPattern) > 0 {
 		s.Cgroups.Patterns = f.CgroupPattern
 	}

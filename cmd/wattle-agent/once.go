@@ -30,7 +30,7 @@ func once(s *streams, set *settings.Settings, top int) error {
 		clock.now = func() time.Time { return t }
 		clock.wait = func(d time.Duration) { t = t.Add(d) }
 	}
-	p, err := wire(set, clock.Now, keep, slog.New(slog.DiscardHandler))
+	p, err := wire(set, surroundings{now: clock.Now, publish: keep, log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/agent"
+	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/door"
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/settings"
+	"github.com/wattle-project/wattle/internal/version"
 	"github.com/wattle-project/wattle/telemetry/exporter"
+	"github.com/wattle-project/wattle/telemetry/invocations"
 )
 
 type runCmd struct {
@@ -34,22 +38,48 @@ func (c *runCmd) Run(s *streams) error {
 	if err := check(&set); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(s.err, nil))
 	if c.Once {
 		return once(s, &set, c.Top)
 	}
-	return serve(s, &set, log)
+	return serve(s, &set)
 }
 
+// explainAfter is the round after which the meters are explained: those that
+// answer in the background had time to.
+const explainAfter = 2
+
 // serve runs the parts and the HTTP server until the context ends.
-func serve(s *streams, set *settings.Settings, log *slog.Logger) error {
-	p, err := wire(set, time.Now, func(*exporter.Snapshot) {}, log)
+func serve(s *streams, set *settings.Settings) error {
+	log := slog.New(slog.NewTextHandler(s.err, nil))
+	c := exporter.DefaultConfig()
+	c.Version, c.Start = version.String(), time.Now()
+	metrics, err := exporter.New(c)
 	if err != nil {
 		return err
 	}
+	var p *parts
+	publish := func(x *exporter.Snapshot) {
+		metrics.Publish(x)
+		if p.agent.Health().Rounds == explainAfter {
+			p.explain(s.err)
+		}
+	}
+	if p, err = wire(set, surroundings{now: time.Now, publish: publish, log: log}); err != nil {
+		return err
+	}
 	defer p.agent.Close()
+	d, err := door.New(p.door(set, metrics, log))
+	if err != nil {
+		return err
+	}
+	addr, err := d.Listen()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "wattle-agent %s serves http://%s/metrics\n", version.String(), addr)
 	g, ctx := errgroup.WithContext(s.ctx)
 	p.start(ctx, g, log)
+	g.Go(func() error { return d.Run(ctx) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -70,11 +100,60 @@ func (p *parts) start(ctx context.Context, g *errgroup.Group, log *slog.Logger) 
 	if p.pods != nil {
 		g.Go(func() error { return p.pods.Run(ctx) })
 	}
+	if p.scraper != nil {
+		g.Go(func() error { return p.scraper.Run(ctx, p.inbox.Scraped) })
+	}
+	if p.grid != nil {
+		g.Go(func() error { return p.grid.Run(ctx) })
+	}
+	if p.price != nil {
+		g.Go(func() error { return p.price.Run(ctx) })
+	}
 	g.Go(func() error {
 		runtime.LockOSThread() // its processor time is told apart
 		defer runtime.UnlockOSThread()
 		return p.agent.Run(ctx)
 	})
+}
+
+// door is the configuration of the HTTP server.
+func (p *parts) door(set *settings.Settings, metrics *exporter.Exporter, log *slog.Logger) door.Config {
+	begin := time.Now()
+	c := door.Config{
+		Listen: set.Listen, Metrics: metrics, Log: log,
+		Alive: func() error { return alive(p.agent.Health(), begin, time.Now(), set.Interval) },
+		Ready: func() error { return ready(p.agent.Health()) },
+	}
+	if set.PushOpen() {
+		c.Push = func(b invocations.Batch) error {
+			p.inbox.Pushed(b, time.Now())
+			return nil
+		}
+	}
+	return c
+}
+
+// alive fails when no round ended for long: a read in the kernel may hang.
+func alive(h agent.Health, begin, now time.Time, interval time.Duration) error {
+	last := h.Last
+	if h.Rounds == 0 {
+		last = begin
+	}
+	if d := now.Sub(last); d > 10*interval+10*time.Second {
+		return fmt.Errorf("the monitoring loop has not run for %s", d.Round(time.Second))
+	}
+	return nil
+}
+
+// ready fails until a meter was read, and while none can be.
+func ready(h agent.Health) error {
+	switch {
+	case h.Rounds == 0:
+		return errors.New("no round was run yet")
+	case h.Err != nil:
+		return h.Err
+	}
+	return nil
 }
 
 // explain prints which meters are used and why each other one is not.
@@ -84,8 +163,8 @@ func (p *parts) explain(w io.Writer) {
 		if x.Used {
 			verb = "use "
 		}
-		fmt.Fprintf(w, "%s %-28s %s", verb, x.Name, x.Reason)
-		if x.Mend != "" {
+		fmt.Fprintf(w, "%s %-28s %s", verb, x.Name, brief(x.Reason))
+		if x.Mend != "" && !x.Used {
 			fmt.Fprintf(w, "; to mend: %s", x.Mend)
 		}
 		fmt.Fprintln(w)

@@ -49,5 +49,3 @@ func memory(proc string) (wattle.Bytes, error) {
 	}
 	return 0, fmt.Errorf("memory of the node: %s has no MemTotal", f.Name())
 }
-
-func cut(key string) (head, rest string, ok bool) { return strings.Cut(key, "/") }

@@ -71,6 +71,9 @@ func (b *Book) Add(samples []wattle.Sample, now time.Time) (wattle.GramsPerKWh, 
 const joulesPerKWh = 3.6e6
 
 func (b *Book) note(s wattle.Signal) {
+	if b.known && s == b.latest {
+		return // the line has it
+	}
 	b.line = append(b.line, s)
 	b.latest, b.known = s, true
 }

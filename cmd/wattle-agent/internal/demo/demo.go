@@ -13,6 +13,7 @@ import (
 	"github.com/wattle-project/wattle/telemetry/attribution"
 	"github.com/wattle-project/wattle/telemetry/cgroup"
 	"github.com/wattle-project/wattle/telemetry/fake"
+	"github.com/wattle-project/wattle/telemetry/invocations"
 )
 
 //go:embed load.txt
@@ -50,6 +51,7 @@ type Load struct {
 	script *fake.Script
 	begin  time.Time
 	now    time.Time
+	told   time.Time // up to which invocations were told
 }
 
 // New returns a Load that begins at its first Read.
@@ -95,6 +97,27 @@ func (l *Load) Owner(u *cgroup.Usage, _ time.Time) (attribution.Owner, bool) {
 		}
 	}
 	return attribution.Owner{}, false
+}
+
+// Drain tells the invocations since it was last asked: a function that used one
+// core for a second has run one second of invocations.
+func (l *Load) Drain() []invocations.Batch {
+	from := l.told
+	l.told = l.now
+	if from.IsZero() || !l.now.After(from) {
+		return nil
+	}
+	b := invocations.Batch{From: from, To: l.now}
+	for _, f := range functions() {
+		key := f.namespace + "/" + f.name
+		busy := (l.cpu(key, l.now.Sub(l.begin)) - l.cpu(key, from.Sub(l.begin))).Seconds()
+		count := busy / f.seconds
+		b.Runs = append(b.Runs, invocations.Run{
+			Key:    invocations.Key{Namespace: f.namespace, Function: f.name},
+			Counts: invocations.Counts{Count: count, Seconds: busy},
+		})
+	}
+	return []invocations.Batch{b}
 }
 
 // Uses says that the functions with a GPU have the board.

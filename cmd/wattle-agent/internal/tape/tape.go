@@ -5,8 +5,10 @@ package tape
 import (
 	"time"
 
+	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/telemetry/attribution"
 	"github.com/wattle-project/wattle/telemetry/cgroup"
+	"github.com/wattle-project/wattle/telemetry/invocations"
 	"github.com/wattle-project/wattle/telemetry/record"
 )
 
@@ -25,6 +27,11 @@ type Accelerators interface {
 	Uses(dst []attribution.GPUUse, usage []cgroup.Usage) []attribution.GPUUse
 }
 
+// Signals tells the carbon intensities that hold within [from, to).
+type Signals interface {
+	Walk(from, to time.Time, note func(wattle.Signal))
+}
+
 // Noted passes on what the sources answer and notes it. A source that is nil
 // must not be asked.
 type Noted struct {
@@ -32,9 +39,34 @@ type Noted struct {
 	Usage    Usages
 	Owners   Namer
 	GPUs     Accelerators
+	Signals  Signals
+	Batches  func() []invocations.Batch
 
 	usage []record.Usage
 	gpus  []record.GPUUse
+}
+
+// Walk implements Signals.
+func (n *Noted) Walk(from, to time.Time, note func(wattle.Signal)) {
+	n.Signals.Walk(from, to, func(s wattle.Signal) {
+		n.Recorder.Signal(s)
+		note(s)
+	})
+}
+
+// Drain passes on and notes what Batches gives.
+func (n *Noted) Drain() []invocations.Batch {
+	out := n.Batches()
+	for i := range out {
+		b := record.Batch{From: out[i].From, To: out[i].To, Failed: out[i].Failed}
+		for _, r := range out[i].Runs {
+			b.Runs = append(b.Runs, record.Run{
+				Namespace: r.Namespace, Function: r.Function, Count: r.Count, Seconds: r.Seconds, Cold: r.Cold, ColdSeconds: r.ColdSeconds,
+			})
+		}
+		n.Recorder.Invocations(b)
+	}
+	return out
 }
 
 // Read implements Usages.
@@ -98,6 +130,29 @@ func (p *Played) Uses(dst []attribution.GPUUse, _ []cgroup.Usage) []attribution.
 		dst = append(dst, attribution.GPUUse(g))
 	}
 	return dst
+}
+
+// Walk implements Signals with those that were news in the present epoch.
+func (p *Played) Walk(_, _ time.Time, note func(wattle.Signal)) {
+	for _, s := range p.Player.News() {
+		note(s)
+	}
+}
+
+// Drain gives the batches of the present epoch.
+func (p *Played) Drain() []invocations.Batch {
+	var out []invocations.Batch
+	for _, b := range p.Player.Invocations() {
+		x := invocations.Batch{From: b.From, To: b.To, Failed: b.Failed}
+		for _, r := range b.Runs {
+			x.Runs = append(x.Runs, invocations.Run{
+				Key:    invocations.Key{Namespace: r.Namespace, Function: r.Function},
+				Counts: invocations.Counts{Count: r.Count, Seconds: r.Seconds, Cold: r.Cold, ColdSeconds: r.ColdSeconds},
+			})
+		}
+		out = append(out, x)
+	}
+	return out
 }
 
 func toRecord(u *cgroup.Usage) record.Usage {

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/carbon"
+	"github.com/wattle-project/wattle/telemetry/exporter"
+	"github.com/wattle-project/wattle/telemetry/grid"
+	"github.com/wattle-project/wattle/telemetry/record"
+)
+
+// intensities reads one series from the table in memory.
+type intensities struct {
+	feed *grid.Feed
+	key  grid.Key
+}
+
+// Walk tells the signals that hold within [from, to).
+func (i intensities) Walk(from, to time.Time, note func(wattle.Signal)) {
+	table := i.feed.Table()
+	for at := from; ; {
+		s := table.At(i.key, at)
+		note(s)
+		if !s.To.Before(to) || !s.To.After(at) {
+			return
+		}
+		at = s.To
+	}
+}
+
+func newBook(s carbon.Signals, pue float64) *carbon.Book { return carbon.New(s, pue) }
+
+// extra adds to snapshots what the background parts know.
+type extra struct {
+	p       *parts
+	zone    wattle.ZoneID
+	fetches []exporter.Fetches
+	counted time.Time
+}
+
+// countEvery is how often fetches are counted anew.
+const countEvery = 5 * time.Second
+
+func (e *extra) add(s *exporter.Snapshot) {
+	if e.p.pods != nil {
+		m := e.p.pods.Current()
+		s.Collectors = append(s.Collectors, exporter.Collector{Name: "kubelet", Up: m.Err() == nil && !m.At().IsZero()})
+	}
+	s.Prices = s.Prices[:0]
+	if e.p.price != nil {
+		if q, ok := e.p.price.At(e.zone, s.At); ok {
+			s.Prices = append(s.Prices, exporter.Price{
+				Zone: q.Zone, Provider: q.Provider, Currency: q.Currency, Quality: q.Quality, PerMWh: float64(q.Price), FetchedAt: q.FetchedAt,
+			})
+			if e.p.tape != nil {
+				e.p.tape.Price(record.Price{
+					Zone: q.Zone, PerMWh: float64(q.Price), Currency: q.Currency, Quality: q.Quality,
+					From: q.From, To: q.To, FetchedAt: q.FetchedAt, Provider: q.Provider,
+				})
+			}
+		}
+	}
+	if s.At.Sub(e.counted) >= countEvery || e.counted.IsZero() {
+		e.count()
+		e.counted = s.At
+	}
+	s.Fetches = e.fetches
+}
+
+// count lists the answers of all providers.
+func (e *extra) count() {
+	e.fetches = e.fetches[:0]
+	if e.p.grid != nil {
+		for _, src := range e.p.grid.Stats().Sources {
+			for _, f := range src.Fetches {
+				e.fetches = append(e.fetches, exporter.Fetches{Feed: exporter.CarbonFeed, Provider: src.Provider, Outcome: f.Outcome.String(), Count: f.Count})
+			}
+		}
+	}
+	if e.p.price != nil {
+		for _, src := range e.p.price.Stats() {
+			for _, f := range src.Fetches {
+				e.fetches = append(e.fetches, exporter.Fetches{Feed: exporter.PriceFeed, Provider: src.Provider, Outcome: f.Outcome, Count: f.Count})
+			}
+		}
+	}
+}
