@@ -64,6 +64,7 @@ func Layers() []Row {
 		{Layer: 3, Package: "telemetry/kube", Own: meter, Third: []string{"google.golang.org/grpc", "k8s.io/kubelet/pkg/apis/podresources"}},
 		{Layer: 3, Package: "telemetry/invocations", Own: meter, Third: []string{"github.com/prometheus/client_model", "github.com/prometheus/common"}},
 		{Layer: 3, Package: "telemetry/rapl", Own: meter, Third: []string{"github.com/prometheus/procfs"}},
+		{Layer: 3, Package: "telemetry/disaggregate/profile", Own: append(meter[:2:2], "telemetry/disaggregate")},
 		{Layer: 3, Package: "telemetry/record", Own: meter, Third: []string{"github.com/klauspost/compress"}},
 		{Layer: 3, Package: "telemetry/gpu/nvml", Own: append(meter[:2:2], "telemetry/gpu"), Third: []string{"github.com/NVIDIA/go-nvml", "github.com/ebitengine/purego"}},
 		{Layer: 3, Package: "telemetry/gpu/dcgmexporter", Own: append(meter[:2:2], "telemetry/gpu"), Third: []string{"github.com/prometheus/common"}},
