@@ -24,6 +24,7 @@ type cli struct {
 	Report   reportCmd   `cmd:"" help:"Render a saved run again as table, JSON, CSV, Parquet or HTML."`
 	Validate validateCmd `cmd:"" help:"Replay known answers with the production engine and compare."`
 	Policy   policyCmd   `cmd:"" help:"Check, test, format and try Rego policies."`
+	Profile  profileCmd  `cmd:"" help:"Learn what functions cost from recordings, and use it in simulations."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

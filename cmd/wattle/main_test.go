@@ -39,7 +39,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ROOT", root)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": exitCode},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": exitCode, "fakerecording": fakeRecording, "checktruth": checkTruth, "checkenergy": checkEnergy,
+		},
 	})
 }
 

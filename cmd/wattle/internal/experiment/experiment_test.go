@@ -3,6 +3,7 @@ package experiment
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -319,4 +320,31 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("the error does not name the file: %v", err)
 		}
 	})
+}
+
+// TestMeasurementsOfLayers: the strongest layer wins per hardware, and hardware
+// that no pool has is refused.
+func TestMeasurementsOfLayers(t *testing.T) {
+	e := mustPrepare(t, small+`functions:
+  defaults: {measurements: {skylake: {exec: 1s, exec_energy: 3J}, other: {exec: 4s, exec_energy: 9J}}}
+  match: [{id: "*", exec: 2s, measurements: {skylake: {exec: 500ms, exec_energy: 2J, cold: 1s, cold_energy: 7J}}}]
+`)
+	for _, f := range e.functions[0] {
+		want := map[string]wattle.Measurement{
+			"skylake": {Exec: 500 * time.Millisecond, ExecEnergy: 2, Cold: time.Second, ColdEnergy: 7},
+			"other":   {Exec: 4 * time.Second, ExecEnergy: 9},
+		}
+		if !maps.Equal(f.Profile.Measured, want) || f.Profile.Exec != 2*time.Second {
+			t.Fatalf("%s: %+v, exec %s", f.ID, f.Profile.Measured, f.Profile.Exec)
+		}
+	}
+	for text, want := range map[string]string{
+		"{graviton: {exec: 1s, exec_energy: 3J}}":                  "no pool of the fleet has",
+		"{skylake: {exec: 1s}}":                                    "needs exec and exec_energy",
+		"{skylake: {exec: 1s, exec_energy: 3J, cold_energy: -1J}}": "negative",
+	} {
+		if _, err := prepare(t, small+"functions: {defaults: {measurements: "+text+"}}\n"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 }

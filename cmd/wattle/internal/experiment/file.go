@@ -10,6 +10,7 @@ import (
 
 // Short names for quantities that occur often.
 type (
+	joules    = Quantity[wattle.Joules, *wattle.Joules]
 	watts     = Quantity[wattle.Watts, *wattle.Watts]
 	bytes     = Quantity[wattle.Bytes, *wattle.Bytes]
 	cpu       = Quantity[wattle.MilliCPU, *wattle.MilliCPU]
@@ -177,6 +178,16 @@ type Function struct {
 	Deadline    Duration  `yaml:"deadline" doc:"may start at most this much later" default:"0s"`
 	Cap         grams     `yaml:"cap" doc:"most emissions per invocation; 0g is none" default:"0g"`
 	Budget      usd       `yaml:"budget" doc:"most money per invocation; 0USD is none" default:"0USD"`
+
+	Measurements map[string]Measurement `yaml:"measurements" doc:"what was metered of it, by hardware; written by \"wattle profile import\""`
+}
+
+// Measurement is what was metered of a function on one hardware.
+type Measurement struct {
+	Exec       Duration `yaml:"exec" doc:"mean execution time"`
+	ExecEnergy joules   `yaml:"exec_energy" doc:"dynamic energy of an execution"`
+	Cold       Duration `yaml:"cold" doc:"start-up alone" default:"0s"`
+	ColdEnergy joules   `yaml:"cold_energy" doc:"dynamic energy of a start-up" default:"0J"`
 }
 
 // Workload says what is invoked when: a trace or a generated population.

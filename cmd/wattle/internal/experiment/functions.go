@@ -21,17 +21,20 @@ const perVCPU = 1769 * wattle.MiB
 
 // functions describes each function of a trace: the trace's own figures, the
 // defaults, its profile and the matching overrides, later ones first.
-func (f *File) functions(t []trace.Function, fleet *state.Fleet, measured map[string]profile) ([]wattle.Function, error) {
+func (f *File) functions(t []trace.Function, fleet *state.Fleet, m *measurements) ([]wattle.Function, error) {
 	out := make([]wattle.Function, len(t))
 	seek := homeFinder{fleet: fleet, known: map[string][]wattle.ClusterID{}}
 	for i := range t {
-		layers, err := f.layers(&t[i])
+		layers, err := f.layers(&t[i], m.learned)
 		if err != nil {
 			return nil, err
 		}
 		fn, homes := f.function(&t[i], layers)
-		if m, ok := measured[t[i].Profile]; ok {
-			m.apply(&fn, layers)
+		if p, ok := m.published[t[i].Profile]; ok {
+			p.apply(&fn, layers)
+		}
+		if err := measure(&fn, layers, fleet); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.path, err)
 		}
 		if fn.Home, err = seek.home(&fn, homes); err != nil {
 			return nil, fmt.Errorf("%s: function %s: %w", f.path, fn.ID, err)
@@ -45,8 +48,9 @@ func (f *File) functions(t []trace.Function, fleet *state.Fleet, measured map[st
 	return out, nil
 }
 
-// layers are the settings that apply to a function, the strongest first.
-func (f *File) layers(t *trace.Function) ([]*Function, error) {
+// layers are the settings that apply to a function, the strongest first. What
+// was learned is under the file's own overrides, over profiles and defaults.
+func (f *File) layers(t *trace.Function, learned []Override) ([]*Function, error) {
 	var out []*Function
 	for i := len(f.Functions.Match) - 1; i >= 0; i-- {
 		o := &f.Functions.Match[i]
@@ -56,6 +60,14 @@ func (f *File) layers(t *trace.Function) ([]*Function, error) {
 		}
 		if ok && (o.Share == 0 || unit(t.ID, i) < o.Share) {
 			out = append(out, &o.Function)
+		}
+	}
+	for i := range learned {
+		if ok, err := path.Match(learned[i].ID, string(t.ID)); err != nil || ok {
+			if err != nil {
+				return nil, fmt.Errorf("%s: functions.measured: pattern %q: %w", f.path, learned[i].ID, err)
+			}
+			out = append(out, &learned[i].Function)
 		}
 	}
 	if p, ok := f.Functions.Profiles[t.Profile]; ok {

@@ -35,7 +35,7 @@ type Experiment struct {
 	Seeds   []uint64
 	// Traces holds one workload per seed.
 	Traces   []trace.Trace
-	measured map[string]profile
+	measured *measurements
 	// functions is shared by all runs of a seed, which only read it.
 	functions [][]wattle.Function
 	grids     *grids
@@ -58,12 +58,9 @@ func Prepare(f *File, o Options) (*Experiment, error) {
 	if err := e.readWorkload(); err != nil {
 		return nil, fmt.Errorf("%s: workload: %w", f.path, err)
 	}
-	if f.Functions.Measured != "" {
-		m, err := readMeasured(f.find(f.Functions.Measured, o.Data))
-		if err != nil {
-			return nil, fmt.Errorf("%s: functions: %w", f.path, err)
-		}
-		e.measured = m
+	var err error
+	if e.measured, err = f.measurements(o.Data); err != nil {
+		return nil, fmt.Errorf("%s: functions: %w", f.path, err)
 	}
 	for _, t := range e.Traces {
 		fns, err := f.functions(t.Functions(), e.fleets[e.own()], e.measured)
@@ -72,7 +69,6 @@ func Prepare(f *File, o Options) (*Experiment, error) {
 		}
 		e.functions = append(e.functions, fns)
 	}
-	var err error
 	if e.grids, err = e.readSignals(); err != nil {
 		return nil, fmt.Errorf("%s: signals: %w", f.path, err)
 	}

@@ -32,13 +32,13 @@ func Parse(path string, b []byte) (*File, error) {
 
 // decode survives the decoder's own failures: goccy/go-yaml 1.19 panics where a
 // tag stands before a value of another kind ("policies: !x 0").
-func decode(b []byte, f *File) (err error) {
+func decode(b []byte, v any) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("not readable as YAML (%v): look for a tag (!) or an alias (*) where a list or an object belongs", p)
 		}
 	}()
-	return yaml.UnmarshalWithOptions(b, f, yaml.Strict())
+	return yaml.UnmarshalWithOptions(b, v, yaml.Strict())
 }
 
 // explain gives an error its place and the line that it is about.
