@@ -36,7 +36,8 @@ func priority(meter string) int {
 //   - packages, DRAM, GPUs and other parts are preferred over whole-platform
 //     views, because energy must be attributed to parts;
 //   - of several meters for one (component, socket), or for one GPU, the best
-//     source wins; a socket of -1 stands for the whole machine;
+//     source wins; a socket of -1 stands for the whole machine; of two meters of
+//     one name (DCGM's plugin and its exporter) the first one listed wins;
 //   - core and uncore count only where no package of their socket does;
 //   - a zone inside another zone of the cover overlaps it;
 //   - one platform view is used where no part is measured: two of them
@@ -120,6 +121,8 @@ func (c *cover) conflict(v View) string {
 			return fmt.Sprintf("contains %s, which is measured", u.name())
 		case u.Meter != v.Meter && same(u.Zone, v.Zone):
 			return fmt.Sprintf("same part as %s, a better source", u.name())
+		case u.Zone.Key == v.Zone.Key && u.Zone.Component == v.Zone.Component:
+			return fmt.Sprintf("same part as %s, listed twice", u.name())
 		}
 	}
 	return ""

@@ -57,6 +57,15 @@ func TestCover(t *testing.T) {
 		"one GPU by three meters": {
 			[]string{"dcgm-exporter GPU-1 gpu -1", "dcgm GPU-1 gpu -1", "nvml GPU-1 gpu -1", "dcgm GPU-2 gpu -1", "dcgm MIG-1 gpu -1 GPU-2"},
 			[]string{"nvml/GPU-1", "dcgm/GPU-2"}},
+		"one GPU by two meters of one name": {
+			[]string{"dcgm GPU-1 gpu -1", "dcgm GPU-1 gpu -1", "dcgm GPU-2 gpu -1"},
+			[]string{"dcgm/GPU-1", "dcgm/GPU-2"}},
+		"AMD: package over core, model for the memory that nobody meters": {
+			[]string{"rapl package-0 package 0", "rapl package-0/core core 0 package-0", "model package package -1", "model dram dram -1"},
+			[]string{"rapl/package-0", "model/dram"}},
+		"GPU alone: the model fills in for processors and memory": {
+			[]string{"nvml GPU-1 gpu -1", "model package package -1", "model dram dram -1"},
+			[]string{"nvml/GPU-1", "model/package", "model/dram"}},
 		"core where no package is": {
 			[]string{"hwmon core0 core 0", "hwmon core1 core 0"},
 			[]string{"hwmon/core0", "hwmon/core1"}},

@@ -17,7 +17,9 @@ import (
 type Chain struct {
 	// Meters are all read.
 	Meters []Meter
-	// Fallback meters are read only while no other ever gave a reading.
+	// Fallback meters, such as a model, are read only while no other ever metered
+	// the processors or the whole machine: a GPU alone does not do. What they
+	// say of parts that another meter has is not counted.
 	Fallback []Meter
 }
 
@@ -150,7 +152,7 @@ func (n *Node) Collect(ctx context.Context, sink Sink) error {
 		} else {
 			good++
 		}
-		needed = needed && (m.fallback || !m.status.Used)
+		needed = needed && (m.fallback || !m.processors())
 	}
 	if len(n.samples) > 0 {
 		sink(n.samples)
@@ -162,6 +164,15 @@ func (n *Node) Collect(ctx context.Context, sink Sink) error {
 		return fmt.Errorf("telemetry: no meter could be read: %w", errors.Join(errs...))
 	}
 	return nil
+}
+
+// processors reports whether m ever metered the processors, alone or as part of
+// the whole machine.
+func (m *meterState) processors() bool {
+	return slices.ContainsFunc(m.zones, func(z *zoneState) bool {
+		c := z.status.Zone.Component
+		return z.ever && (c == wattle.Package || c == wattle.Core || c == wattle.Platform)
+	})
 }
 
 // read takes one round of m without holding the lock, then books it.

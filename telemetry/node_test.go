@@ -194,6 +194,38 @@ func TestNodeFallback(t *testing.T) {
 	alone.want("* model/package-0 210J\n")
 }
 
+// A virtual machine with a GPU has no RAPL: its processors are modelled, and the
+// model goes when a real meter of them appears.
+func TestFallbackBesideAGPU(t *testing.T) {
+	b := newBench(t)
+	b.start(telemetry.Chain{
+		Meters: []telemetry.Meter{
+			b.meter("nvml", "zone GPU-1 component=gpu socket=-1\nat 0s 300W"),
+			b.meter("rapl", "zone package-0 socket=0\nat 0s 50W\nunplug 0s 5s"),
+		},
+		Fallback: []telemetry.Meter{b.meter("model", "zone package component=package socket=-1\nat 0s 70W\nzone dram component=dram socket=-1\nat 0s 10W")},
+	})
+	if err := b.run(4 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	b.want("* nvml/GPU-1 1200J\n* model/package 280J\n* model/dram 40J\n")
+	if err := b.run(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	b.want("* nvml/GPU-1 3000J\n- model/package 700J\n* model/dram 100J\n* rapl/package-0 250J\n")
+	var parts wattle.Microjoules
+	for _, s := range b.got {
+		if s.Component == wattle.Package {
+			parts += s.Energy
+		}
+	}
+	// The model's interval in which the meter appeared is left out, not counted
+	// beside it.
+	if want := wattle.Joules(4*70 + 5*50).Micro(); parts != want {
+		t.Errorf("processors add up to %v, want %v: 4 s of the model, then 5 s of the meter", parts, want)
+	}
+}
+
 func TestNodeWithoutAnyMeterSaysWhy(t *testing.T) {
 	b := newBench(t)
 	b.start(telemetry.Chain{Meters: []telemetry.Meter{broken{errors.New("no such device")}}})
