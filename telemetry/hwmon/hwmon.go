@@ -55,8 +55,9 @@ func (c Config) Validate() error {
 type sensor struct {
 	files   []*os.File // one, or voltage (mV) and current (mA)
 	path    string
+	device  string // that the channel belongs to
 	energy  bool
-	inside  bool // lies in the package zone of its socket
+	inside  bool // lies in the package zone of its socket, or in its card
 	failing bool
 }
 

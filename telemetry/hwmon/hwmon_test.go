@@ -100,7 +100,7 @@ func TestSensors(t *testing.T) {
 		"two INA226 of one name": {map[string]string{
 			"hwmon0/name": "ina226", "hwmon0/device": "@0-0041", "hwmon0/power1_input": "1500000", "hwmon0/in1_label": "VDDQ_DDR",
 			"hwmon1/name": "ina226", "hwmon1/device": "@0-0045", "hwmon1/power1_input": "700000",
-		}, []string{"ina226@0-0041/VDDQ_DDR dram -1 1.5W", "ina226@0-0045/power1 other -1 0.7W"}},
+		}, []string{"ina226@0-0041/VDDQ_DDR dram -1 1.5W", "ina226@0-0045/power1 platform -1 0.7W"}},
 		"amd_energy": {map[string]string{
 			"hwmon0/name": "amd_energy", "hwmon0/device": "@amd_energy.0",
 			"hwmon0/energy1_input": "111", "hwmon0/energy1_label": "Ecore000",
@@ -111,14 +111,24 @@ func TestSensors(t *testing.T) {
 		"graphics card": {map[string]string{
 			"hwmon0/name": "amdgpu", "hwmon0/device": "@0000:03:00.0", "hwmon0/power1_average": "36000000", "hwmon0/power1_input": "40000000", "hwmon0/power1_label": "PPT",
 		}, []string{"amdgpu@0000:03:00.0/PPT gpu -1 36W"}},
+		"xe: the package is on the card": {map[string]string{
+			"hwmon0/name": "xe", "hwmon0/device": "@0000:03:00.0",
+			"hwmon0/energy1_input": "500", "hwmon0/energy1_label": "card", "hwmon0/energy2_input": "300", "hwmon0/energy2_label": "pkg",
+			"hwmon1/name": "xe", "hwmon1/device": "@0000:04:00.0", "hwmon1/energy2_input": "200", "hwmon1/energy2_label": "pkg",
+		}, []string{
+			"xe@0000:03:00.0/card gpu -1 500µJ", "xe@0000:03:00.0/pkg gpu -1 300µJ in xe@0000:03:00.0/card", "xe@0000:04:00.0/pkg gpu -1 200µJ",
+		}},
+		"a rail of another kind": {map[string]string{
+			"hwmon0/name": "ina3221", "hwmon0/device": "@1-0041", "hwmon0/in1_label": "VDD_SOC", "hwmon0/in1_input": "5000", "hwmon0/curr1_input": "200",
+		}, []string{"ina3221@1-0041/VDD_SOC other -1 1W"}},
 		"one bad sensor beside a good one": {map[string]string{
 			"hwmon0/name": "ina226", "hwmon0/device": "@a", "hwmon0/power1_input": "n/a",
 			"hwmon1/name": "ina226", "hwmon1/device": "@b", "hwmon1/power1_input": "1000000",
-		}, []string{"ina226@a/power1 other -1 error", "ina226@b/power1 other -1 1W"}},
+		}, []string{"ina226@a/power1 platform -1 error", "ina226@b/power1 platform -1 1W"}},
 		"an impossible rail": {map[string]string{
 			"hwmon0/name": "ina3221", "hwmon0/device": "@a", "hwmon0/in1_input": "9223372036854775807", "hwmon0/curr1_input": "9223372036854775807",
 			"hwmon0/in2_input": "5000", "hwmon0/curr2_input": "1000",
-		}, []string{"ina3221@a/rail1 other -1 error", "ina3221@a/rail2 other -1 5W"}},
+		}, []string{"ina3221@a/rail1 platform -1 error", "ina3221@a/rail2 platform -1 5W"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := reader(t, build(t, tc.files))
@@ -171,6 +181,69 @@ func TestSensorComesAndGoes(t *testing.T) {
 	now = now.Add(2 * time.Minute)
 	if _, err := r.Read(context.Background(), nil); err == nil {
 		t.Fatal("a removed sensor is still read")
+	}
+}
+
+// What is read never adds up to more than the machine draws: of a board with
+// several unlabelled monitors, of a card with its package, of a Grace socket
+// with its rails, the cover holds the whole once.
+func TestCoverOfSensors(t *testing.T) {
+	for name, tc := range map[string]struct {
+		files map[string]string
+		want  []string
+	}{
+		"unlabelled monitors, one may feed the other": {map[string]string{
+			"hwmon0/name": "ina226", "hwmon0/device": "@0-0040", "hwmon0/power1_input": "9000000",
+			"hwmon1/name": "ina226", "hwmon1/device": "@0-0041", "hwmon1/power1_input": "7000000",
+		}, []string{"ina226@0-0040/power1"}},
+		"jetson: rails, not the input": {map[string]string{
+			"hwmon0/name": "ina3221", "hwmon0/device": "@1-0040",
+			"hwmon0/in1_label": "VDD_IN", "hwmon0/in1_input": "19000", "hwmon0/curr1_input": "500",
+			"hwmon0/in2_label": "VDD_CPU_CV", "hwmon0/in2_input": "5000", "hwmon0/curr2_input": "400",
+		}, []string{"ina3221@1-0040/VDD_CPU_CV"}},
+		"two cards": {map[string]string{
+			"hwmon0/name": "xe", "hwmon0/device": "@0000:03:00.0",
+			"hwmon0/energy1_input": "500", "hwmon0/energy1_label": "card", "hwmon0/energy2_input": "300", "hwmon0/energy2_label": "pkg",
+			"hwmon1/name": "xe", "hwmon1/device": "@0000:04:00.0", "hwmon1/energy2_input": "200", "hwmon1/energy2_label": "pkg",
+		}, []string{"xe@0000:03:00.0/card", "xe@0000:04:00.0/pkg"}},
+		"grace": {map[string]string{
+			"hwmon1/name": "power_meter", "hwmon1/power1_average": "310000000", "hwmon1/device/power1_oem_info": "Module Power Socket 0",
+			"hwmon2/name": "power_meter", "hwmon2/power1_average": "120500000", "hwmon2/device/power1_oem_info": "Grace Power Socket 0",
+			"hwmon3/name": "power_meter", "hwmon3/power1_average": "80000000", "hwmon3/device/power1_oem_info": "CPU Power Socket 0",
+		}, []string{"power_meter@device-2/Grace-Power-Socket-0"}},
+	} {
+		r := reader(t, build(t, tc.files))
+		if _, err := r.Read(context.Background(), nil); err != nil {
+			t.Fatal(err)
+		}
+		var views []telemetry.View
+		for _, z := range r.Zones() {
+			views = append(views, telemetry.View{Meter: "hwmon", Zone: z})
+		}
+		var got []string
+		for _, v := range telemetry.Cover(views) {
+			if !v.Zone.Overlap {
+				got = append(got, v.Zone.Key)
+			}
+		}
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("%s: cover %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+func TestReadDoesNotAllocate(t *testing.T) {
+	r := reader(t, build(t, map[string]string{
+		"hwmon0/name": "ina3221", "hwmon0/device": "@1-0040", "hwmon0/in1_label": "VDD_IN", "hwmon0/in1_input": "19000", "hwmon0/curr1_input": "500",
+		"hwmon1/name": "amd_energy", "hwmon1/device": "@amd_energy.0", "hwmon1/energy1_input": "111", "hwmon1/energy1_label": "Esocket0",
+	}))
+	buf := make([]telemetry.Reading, 0, 4)
+	if n := testing.AllocsPerRun(200, func() {
+		if _, err := r.Read(context.Background(), buf); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations per Read", n)
 	}
 }
 

@@ -45,7 +45,8 @@ func lookup(name string) (driver, bool) {
 type meaning struct {
 	component wattle.Component
 	socket    int
-	// inside says that the package zone of the socket contains this channel.
+	// inside says that the package zone of the socket, or for a graphics card
+	// the card's own zone, contains this channel.
 	inside bool
 }
 
@@ -56,7 +57,11 @@ type meaning struct {
 // in it; "Module Power" also holds a Hopper GPU (NVIDIA Grace Performance
 // Tuning Guide, "Power and Thermals"). amd_energy shows Esocket and Ecore
 // (Documentation/hwmon/amd_energy.rst). Rails of Jetson boards are those of
-// the Jetson Linux Developer Guide: VDD_IN or VIN is the whole module.
+// the Jetson Linux Developer Guide: VDD_IN or VIN is the whole module. A monitor
+// without a label may sit anywhere on the board, in front of other monitors too:
+// it is taken for the whole machine, which is never added to parts. xe labels
+// the card and the package on it (Documentation/ABI/testing/
+// sysfs-driver-intel-xe-hwmon).
 func interpret(d driver, label string) meaning {
 	l := strings.ToLower(label)
 	if m, ok := grace(l); ok {
@@ -65,8 +70,13 @@ func interpret(d driver, label string) meaning {
 	if m, ok := amd(l); ok && d.name == "amd_energy" {
 		return m
 	}
-	if !d.labelled || l == "" {
+	switch {
+	case d.component == wattle.GPU:
+		return meaning{component: wattle.GPU, socket: -1, inside: d.labelled && l != "card"}
+	case !d.labelled:
 		return meaning{component: d.component, socket: -1}
+	case l == "":
+		return meaning{component: wattle.Platform, socket: -1}
 	}
 	return rail(d, l)
 }
@@ -108,18 +118,12 @@ func rail(d driver, l string) meaning {
 		c    wattle.Component
 	}{
 		{"vdd_in", wattle.Platform}, {"pom_5v_in", wattle.Platform}, {"vin_sys", wattle.Platform}, {"vin", wattle.Platform}, {"total", wattle.Platform},
-		{"pkg", wattle.Package}, {"card", wattle.GPU},
 		{"gpu", wattle.GPU}, {"cpu", wattle.Package},
 		{"ddr", wattle.DRAM}, {"vddq", wattle.DRAM}, {"dram", wattle.DRAM}, {"mem", wattle.DRAM},
 	} {
-		if !strings.Contains(l, w.part) {
-			continue
+		if strings.Contains(l, w.part) {
+			return meaning{component: w.c, socket: -1}
 		}
-		m := meaning{component: w.c, socket: -1}
-		if d.component == wattle.GPU { // xe labels the card and the package on it
-			m.component = wattle.GPU
-		}
-		return m
 	}
 	return meaning{component: d.component, socket: -1}
 }

@@ -123,7 +123,7 @@ func channelLabel(dir, prefix string) string {
 
 // add opens one channel and lists its zone.
 func (r *Reader) add(d driver, device, label, channel string, energy bool, paths ...string) {
-	s := &sensor{path: paths[0], energy: energy}
+	s := &sensor{path: paths[0], energy: energy, device: device}
 	for _, p := range paths {
 		f, err := os.Open(p)
 		if err != nil {
@@ -149,18 +149,27 @@ func (r *Reader) has(key string) bool {
 	return slices.ContainsFunc(r.listed, func(z telemetry.Zone) bool { return z.Key == key })
 }
 
-// adopt names the parents: the package zone of the same socket, or the only one.
+// adopt names the parents: the package zone of the same socket, or the only
+// one, and for a part of a graphics card the zone of the card.
 func (r *Reader) adopt() {
 	for i := range r.listed {
-		z := &r.listed[i]
 		if !r.sensors[i].inside {
 			continue
 		}
-		for _, p := range r.listed {
-			if p.Component == wattle.Package && (p.Socket == z.Socket || z.Socket < 0) {
-				z.Parent = p.Key
+		for j := range r.listed {
+			if r.contains(j, i) {
+				r.listed[i].Parent = r.listed[j].Key
 				break
 			}
 		}
 	}
+}
+
+// contains reports whether zone j is the whole that zone i lies in.
+func (r *Reader) contains(j, i int) bool {
+	whole, part := r.listed[j], r.listed[i]
+	if part.Component == wattle.GPU {
+		return whole.Component == wattle.GPU && !r.sensors[j].inside && r.sensors[j].device == r.sensors[i].device
+	}
+	return whole.Component == wattle.Package && (whole.Socket == part.Socket || part.Socket < 0)
 }
