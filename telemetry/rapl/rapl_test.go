@@ -226,6 +226,56 @@ func TestPermission(t *testing.T) {
 	}
 }
 
+// One interface spells dies out and another shows whole packages: counting
+// both would double the package. The better interface decides the parts.
+func TestDiesAgainstWholePackages(t *testing.T) {
+	dies := []fake.TreeZone{
+		{ID: "intel-rapl:0", Name: "package-0-die-0", Range: fake.PackageRange}, {ID: "intel-rapl:0:0", Name: "dram", Range: fake.DRAMRange},
+		{ID: "intel-rapl:1", Name: "package-0-die-1", Range: fake.PackageRange},
+	}
+	for name, tc := range map[string]struct {
+		whole string // control type of the whole package
+		want  []string
+	}{
+		"dies are better":    {"intel-rapl-tpmi", []string{"package-0-die-0", "package-0-die-0/dram", "package-0-die-1-"}},
+		"package is better":  {"intel-rapl", []string{"package-0", "package-0/dram"}},
+		"an unknown control": {"other-rapl", []string{"package-0-die-0", "package-0-die-0/dram", "package-0-die-1-"}},
+	} {
+		zones := slices.Clone(dies)
+		if tc.whole == "intel-rapl" {
+			for i := range zones {
+				zones[i].ID = strings.Replace(zones[i].ID, "intel-rapl", "intel-rapl-tpmi", 1)
+			}
+		}
+		zones = append(zones, fake.TreeZone{ID: tc.whole + ":9", Name: "package-0", Range: fake.PackageRange},
+			fake.TreeZone{ID: tc.whole + ":9:0", Name: "dram", Range: fake.DRAMRange})
+		g := newRig(t, zones...)
+		if _, err := g.read(0); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(g.keys(), tc.want) {
+			t.Errorf("%s: zones %q, want %q\n%s", name, g.keys(), tc.want, g.probes())
+		}
+	}
+}
+
+// A zone that is pulled in the middle of a run is missed from the next Read on,
+// with the whole rescan still to come, and the others are not.
+func TestUnplugIsSeenAtOnce(t *testing.T) {
+	g := variant(t, "two-socket")
+	if _, err := g.read(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.tree.Remove("intel-rapl:1"); err != nil {
+		t.Fatal(err)
+	}
+	g.set("intel-rapl:0", 4321)
+	got, err := g.read(time.Second)
+	if _, there := got["package-1"]; err != nil || there || len(got) != 2 || got["package-0"].Energy != 4321 {
+		t.Fatalf("after unplug: %v, %v", got, err)
+	}
+}
+
 // A preferred interface that cannot be read falls back to the next.
 func TestDuplicateStandsIn(t *testing.T) {
 	zones, err := fake.Variant("mmio")

@@ -135,28 +135,26 @@ func (r *Reader) note(name, reason, mend string) {
 	r.probes = append(r.probes, telemetry.Probe{Name: "rapl/" + name, Reason: reason, Mend: mend})
 }
 
-// list opens the best register of each identity.
+// list opens the best register of each identity and lists the zones in the
+// order of their identities.
 func (r *Reader) list(all []found) error {
 	slices.SortStableFunc(all, func(a, b found) int {
-		return cmp.Or(a.place.compare(b.place), cmp.Compare(a.rank, b.rank))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), a.place.compare(b.place))
 	})
-	taken := map[identity]string{}
+	var kept []found
 	var errs []error
 	for _, f := range all {
-		if id, ok := taken[f.place]; ok {
-			r.note(f.id, fmt.Sprintf("shows the same register as %s (%s)", id, f.place.key()), "")
-			continue
-		}
-		if r.dies.dropped(f.place) {
-			r.note(f.id, fmt.Sprintf("%s repeats the register of another die of its package", f.place.key()), "")
+		if reason := r.repeats(f, kept); reason != "" {
+			r.note(f.id, reason, "")
 			continue
 		}
 		if err := r.add(f); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		taken[f.place] = f.id
+		kept = append(kept, f)
 	}
+	r.order()
 	if len(r.regs) > 0 {
 		return nil
 	}
@@ -166,6 +164,38 @@ func (r *Reader) list(all []found) error {
 		}
 	}
 	return absent("no RAPL zone with an energy counter in "+r.powercap(), errors.Join(errs...))
+}
+
+// repeats says why the register of f is among those kept already: under the
+// same identity, or because one interface spells the dies of a package out and
+// another shows the package as a whole.
+func (r *Reader) repeats(f found, kept []found) string {
+	if r.dies.dropped(f.place) {
+		return fmt.Sprintf("%s repeats the register of another die of its package", f.place.key())
+	}
+	for _, k := range kept {
+		switch {
+		case k.place == f.place:
+			return fmt.Sprintf("shows the same register as %s (%s)", k.id, f.place.key())
+		case k.rank != f.rank && k.place.pkg == f.place.pkg && k.place.pkg >= 0 && k.place.domain == f.place.domain && (k.place.die < 0) != (f.place.die < 0):
+			return fmt.Sprintf("shows the same package as %s (%s), by other parts", k.id, k.place.key())
+		}
+	}
+	return ""
+}
+
+// order sorts zones and registers by identity, whatever interface they are of.
+func (r *Reader) order() {
+	byPlace := make([]int, len(r.regs))
+	for i := range byPlace {
+		byPlace[i] = i
+	}
+	slices.SortStableFunc(byPlace, func(a, b int) int { return r.regs[a].place.compare(r.regs[b].place) })
+	zones, regs := make([]telemetry.Zone, len(byPlace)), make([]*register, len(byPlace))
+	for to, from := range byPlace {
+		zones[to], regs[to] = r.listed[from], r.regs[from]
+	}
+	r.listed, r.regs = zones, regs
 }
 
 // add opens the register of f and lists its zone.
