@@ -69,6 +69,10 @@ type ZoneStatus struct {
 	// Power is the mean over the last closed interval, 0 if that is unknown.
 	Power wattle.Watts
 	Stats Stats
+	// Integrated says that the zone shows momentary power, from which energy is
+	// reckoned by trapezoids between readings: what happens between two of them
+	// is not seen. A register that counts energy sees all.
+	Integrated bool
 	// At is the time of the last good reading.
 	At time.Time
 	// Present is false after the zone was unplugged; its total is kept.
@@ -269,7 +273,7 @@ func (n *Node) book(z *zoneState, r Reading) {
 	s, step := &z.status, z.counter.Add(r)
 	s.Err, z.ever = r.Err, z.ever || r.Err == nil
 	if r.Err == nil {
-		s.At = r.At
+		s.At, s.Integrated = r.At, !r.HasEnergy
 	}
 	s.Stats, s.Total = z.counter.Stats(), z.counter.Total()
 	n.note(s, step.Event)

@@ -133,6 +133,23 @@ func TestNodeCountsTheCoverOnce(t *testing.T) {
 	}
 }
 
+// Power is integrated by trapezoids and says so; a register counts.
+func TestPowerIsIntegratedAndLabelled(t *testing.T) {
+	b := newBench(t)
+	b.start(telemetry.Chain{Meters: []telemetry.Meter{
+		b.meter("nvml", "zone GPU-1 component=gpu socket=-1 power bound=600W\nat 0s 100W\nramp 10s 300W\nzone GPU-2 component=gpu socket=-1\nat 0s 50W"),
+	}})
+	if err := b.run(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	b.want("* nvml/GPU-1 2000J\n* nvml/GPU-2 500J\n")
+	for i, z := range b.node.Zones() {
+		if integrated := z.Zone.Key == "GPU-1"; z.Integrated != integrated || strings.Contains(b.node.Probes()[i+1].Reason, "integrated") != integrated {
+			t.Errorf("%s: integrated %v, probe %+v", z.Zone.Key, z.Integrated, b.node.Probes()[i+1])
+		}
+	}
+}
+
 func TestNodeIsolatesFailures(t *testing.T) {
 	b := newBench(t)
 	b.start(telemetry.Chain{Meters: []telemetry.Meter{

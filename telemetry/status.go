@@ -60,6 +60,9 @@ func (m *meterState) probe() Probe {
 func (z *zoneState) probe() Probe {
 	s := z.status
 	p := Probe{Name: s.Meter + "/" + s.Zone.Key, Used: !s.Zone.Overlap, Reason: cmp.Or(s.Reason, "part of the cover")}
+	if s.Integrated {
+		p.Reason += "; it shows power, which is integrated between readings"
+	}
 	if s.Err != nil {
 		p.Reason, p.Mend = explain(s.Err)
 		p.Used = p.Used && z.ever
