@@ -208,6 +208,8 @@ func TestWrongHandshakesAreRefused(t *testing.T) {
 		"cookie":  "",
 		"silent":  "timeout",
 		"babble":  "Unrecognized remote plugin message",
+		// Past the handshake nobody but the host ends the process.
+		"nameless": "plugin names itself",
 	} {
 		t.Run(how, func(t *testing.T) {
 			var log bytes.Buffer
@@ -223,7 +225,39 @@ func TestWrongHandshakesAreRefused(t *testing.T) {
 			if s.Starts != 0 || !strings.Contains(s.LastError.Error(), want) {
 				t.Errorf("status %+v", s)
 			}
+			if left := processesOf(path); len(left) != 0 {
+				t.Errorf("processes %v live after the refusal", left)
+			}
 		})
+	}
+}
+
+// processesOf lists the processes that run the binary at path, where /proc tells.
+func processesOf(path string) (pids []string) {
+	exes, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, exe := range exes {
+		if to, err := os.Readlink(exe); err == nil && to == path {
+			pids = append(pids, filepath.Base(filepath.Dir(exe)))
+		}
+	}
+	return pids
+}
+
+// A temporary folder in which the path of a socket would be cut off is named
+// before anything is started, not found out by a connection that fails.
+func TestLongTemporaryFolderIsNamed(t *testing.T) {
+	deep := filepath.Join("/tmp", strings.Repeat("x", 88))
+	t.Setenv("TMPDIR", deep)
+	c := DefaultConfig("/bin/true")
+	c.Unverified = true
+	if s, err := launch(t.Context(), c); err == nil || s != nil || !strings.Contains(err.Error(), deep) || !strings.Contains(err.Error(), "TMPDIR") {
+		t.Errorf("launch = %v, %v; want the folder named and what to set", s, err)
+	}
+	c.SocketDir = "/tmp"
+	if dir, err := c.socketDir(); err != nil || !strings.HasPrefix(dir, "/tmp/wattle-") {
+		t.Errorf("socket folder %q, %v", dir, err)
+	} else {
+		_ = os.Remove(dir)
 	}
 }
 

@@ -1,7 +1,9 @@
-// Command stranger breaks the handshake in the way that its argument names.
+// Command stranger breaks the handshake in the way that its argument names;
+// "nameless" passes it and then does not say who it is.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
@@ -11,6 +13,13 @@ import (
 	"github.com/wattle-project/wattle/plugins/proto"
 	"github.com/wattle-project/wattle/plugins/sdk"
 )
+
+// nobody is a meter without a name.
+type nobody struct{ sdk.Meter }
+
+func (nobody) Capabilities() sdk.Capabilities { return sdk.Capabilities{} }
+
+func (nobody) Read(context.Context, []sdk.Reading) ([]sdk.Reading, error) { return nil, nil }
 
 func main() {
 	hand := proto.Handshake()
@@ -27,6 +36,6 @@ func main() {
 	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: hand, GRPCServer: plugin.DefaultGRPCServer,
-		Plugins: plugin.PluginSet{proto.MeterPlugin: &sdk.Plugin{}},
+		Plugins: plugin.PluginSet{proto.MeterPlugin: &sdk.Plugin{Meter: nobody{}}},
 	})
 }
