@@ -17,7 +17,11 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
 	"github.com/wattle-project/wattle/plugins/proto"
+	"github.com/wattle-project/wattle/plugins/proto/meterpb"
 )
 
 var built string // the folder of binaries, once made
@@ -258,6 +262,39 @@ func TestLongTemporaryFolderIsNamed(t *testing.T) {
 		t.Errorf("socket folder %q, %v", dir, err)
 	} else {
 		_ = os.Remove(dir)
+	}
+}
+
+// The socket of a running plugin answers its host alone, and the process has the
+// environment that was configured and nothing of the agent's.
+func TestRunningPluginIsClosedToOthers(t *testing.T) {
+	path, sum := build(t, "example")
+	t.Setenv("WATTLE_SECRET", "hunter2")
+	c := DefaultConfig(path)
+	c.Checksum, c.Env = sum, []string{"LD_LIBRARY_PATH=/usr/lib/dcgm"}
+	m, wait := run(t, c)
+	pid := wait("the process", serving).PID
+	if env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)); err == nil {
+		if bytes.Contains(env, []byte("hunter2")) || bytes.Contains(env, []byte("PATH=/usr/bin")) || !bytes.Contains(env, []byte("LD_LIBRARY_PATH=/usr/lib/dcgm")) {
+			t.Errorf("environment of the process: %q", env)
+		}
+	}
+	sockets, err := filepath.Glob(filepath.Join(m.cfg.SocketDir, "wattle-*", "plugin*"))
+	if err != nil || len(sockets) != 1 {
+		t.Fatalf("sockets %q, %v", sockets, err)
+	}
+	conn, err := grpc.NewClient("unix:"+sockets[0], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if caps, err := meterpb.NewMeterClient(conn).Capabilities(ctx, &meterpb.CapabilitiesRequest{}); err == nil {
+		t.Errorf("a caller without certificate is told %v", caps)
+	}
+	if _, err := m.Read(t.Context(), nil); err != nil {
+		t.Errorf("the host itself: %v", err)
 	}
 }
 
