@@ -46,23 +46,60 @@ type Columns struct {
 	Quality   []Quality
 	Age       []time.Duration
 	Penalty   []GramsCO2e // added to G for a stale or missing signal
+
+	// The memory of the columns of each type, for room candidates.
+	durations []time.Duration
+	joules    []Joules
+	grams     []GramsCO2e
+	room      int
 }
 
 // Len is the number of candidates.
 func (c *Columns) Len() int { return len(c.Target) }
 
-// Reset sets the length to n with every value zero, reusing memory.
+// Reset sets the length to n with every value zero, reusing memory: columns of
+// one type lie one after the other, so that few pieces are cleared.
 func (c *Columns) Reset(n int) {
-	c.Target, c.Sandbox, c.Delay = zeroed(c.Target, n), zeroed(c.Sandbox, n), zeroed(c.Delay, n)
-	c.Network, c.Start, c.Exec = zeroed(c.Network, n), zeroed(c.Start, n), zeroed(c.Exec, n)
-	c.Mean, c.P95 = zeroed(c.Mean, n), zeroed(c.P95, n)
-	c.StartEnergy, c.ExecEnergy = zeroed(c.StartEnergy, n), zeroed(c.ExecEnergy, n)
-	c.IdleEnergy, c.NetEnergy, c.KeepEnergy = zeroed(c.IdleEnergy, n), zeroed(c.NetEnergy, n), zeroed(c.KeepEnergy, n)
-	c.Energy = zeroed(c.Energy, n)
-	c.Carbon, c.Embodied, c.Cost = zeroed(c.Carbon, n), zeroed(c.Embodied, n), zeroed(c.Cost, n)
-	c.Isolation, c.Quality = zeroed(c.Isolation, n), zeroed(c.Quality, n)
-	c.Age, c.Penalty = zeroed(c.Age, n), zeroed(c.Penalty, n)
+	if n > c.room {
+		c.allot(n)
+	}
+	clear(c.durations[:7*n])
+	clear(c.joules[:6*n])
+	clear(c.grams[:3*n])
+	if n != len(c.Target) {
+		c.cut(n)
+	}
+	clear(c.Target)
+	clear(c.Sandbox)
+	clear(c.Cost)
+	clear(c.Isolation)
+	clear(c.Quality)
 }
+
+// allot takes memory for n candidates.
+func (c *Columns) allot(n int) {
+	c.room = n
+	c.durations, c.joules, c.grams = make([]time.Duration, 7*n), make([]Joules, 6*n), make([]GramsCO2e, 3*n)
+	c.Target, c.Cost = make([]int32, 0, n), make([]USD, 0, n)
+	c.Sandbox, c.Isolation, c.Quality = make([]Sandbox, 0, n), make([]Isolation, 0, n), make([]Quality, 0, n)
+}
+
+// cut gives every column the length n.
+func (c *Columns) cut(n int) {
+	for i, p := range []*[]time.Duration{&c.Delay, &c.Network, &c.Start, &c.Exec, &c.Mean, &c.P95, &c.Age} {
+		*p = piece(c.durations, i, n)
+	}
+	for i, p := range []*[]Joules{&c.StartEnergy, &c.ExecEnergy, &c.IdleEnergy, &c.NetEnergy, &c.KeepEnergy, &c.Energy} {
+		*p = piece(c.joules, i, n)
+	}
+	for i, p := range []*[]GramsCO2e{&c.Carbon, &c.Embodied, &c.Penalty} {
+		*p = piece(c.grams, i, n)
+	}
+	c.Target, c.Sandbox, c.Cost, c.Isolation, c.Quality = c.Target[:n], c.Sandbox[:n], c.Cost[:n], c.Isolation[:n], c.Quality[:n]
+}
+
+// piece is column i of those that share s.
+func piece[T any](s []T, i, n int) []T { return s[i*n : (i+1)*n : (i+1)*n] }
 
 func zeroed[T any](s []T, n int) []T {
 	s = slices.Grow(s[:0], n)[:n]

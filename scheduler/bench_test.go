@@ -90,16 +90,25 @@ func BenchmarkPlaceCached(b *testing.B) {
 	}
 }
 
-// BenchmarkPlaceMeasured is a decision whose 20 clusters (40 candidates) are all
-// measured anew, as at the first request of a function in an epoch.
+// BenchmarkPlaceMeasured is a decision whose candidates are all measured anew, as
+// at the first request of a function in an epoch: 10 clusters are 20 candidates,
+// each cluster warm and fresh; 20 clusters are 40.
 func BenchmarkPlaceMeasured(b *testing.B) {
-	core, store, now := world(b, 20, 64, scheduler.DefaultConfig())
+	for _, candidates := range []int{20, 40} {
+		b.Run(fmt.Sprint(candidates, "-candidates"), func(b *testing.B) { measured(b, candidates) })
+	}
+}
+
+func measured(b *testing.B, candidates int) {
+	core, store, now := world(b, candidates/2, 64, scheduler.DefaultConfig())
 	signals := store.View().Signals
 	req := wattle.Request{}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		store.SetSignals(signals)
 		req.Function = store.Functions()[i%64]
-		core.Place(now, store.View(), &req)
+		if d := core.Place(now, store.View(), &req); d.Considered != int32(candidates) {
+			b.Fatalf("%d candidates", d.Considered)
+		}
 	}
 }

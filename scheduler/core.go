@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"errors"
-	"math"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -123,31 +122,16 @@ func (c *Core) Place(now time.Time, s *state.Snapshot, r *wattle.Request) wattle
 		Sequence: r.Sequence, Function: r.Function, Target: -1, Wait: -1, Reasons: p.reasons,
 		Considered: p.considered, Lifecycle: p.intent.Lifecycle, Policy: p.intent.Policy, Revision: s.Revision,
 	}
-	lim := p.bounds(s, r.Function)
+	b := p.bounds(s, r.Function)
 	if c.cfg.Chooser != nil {
-		c.choose(&d, p, &lim, now, s, r)
+		c.choose(&d, p, &b, now, s, r)
 		return d
 	}
-	for i := 0; i < len(p.keys); i++ {
-		if p.keys[i].row < 0 {
-			// None of the kept rows can be taken: look at all of them.
-			c.build(p, now, s, r.Function, &p.params, math.MaxInt)
-			lim, i = p.bounds(s, r.Function), 0
-		}
-		w := &p.rows[p.keys[i].row]
-		if !lim.admits(w) {
-			d.Reasons |= lim.why(w)
-			continue
-		}
-		if why := available(s, r.Function, w); why != 0 {
-			d.Reasons |= why
-			if d.Wait < 0 && s.Fleet.Holds(w.target, r.Function.Needs) {
-				d.Wait = w.target
-			}
-			continue
-		}
-		take(&d, w, now, p.keys[i].g)
-		break
+	k := p.least(s, r.Function, &b)
+	if k == nil {
+		p.refuse(&d, s, r.Function, &b)
+		return d
 	}
+	take(&d, k, c.row(p, k, now, s), now)
 	return d
 }

@@ -13,30 +13,35 @@ import (
 func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) wattle.Explanation {
 	d := c.Place(now, s, r)
 	p := c.plan(now, s, r)
+	b := p.bounds(s, r.Function)
 	var intent wattle.Intent
-	params := p.params
+	params, home := p.params, s.Fleet.ClusterIndex(r.Function.Home)
 	o := c.outlook(r.Function.Index, now, s)
-	c.measure(now, s, r.Function, &params, &intent, o)
+	c.measure(now, s, r.Function, &params, &intent, home, o)
 	x := &c.scratch
+	x.relate(s, home, &intent.Limits)
 	columns := x.columns
 	e := wattle.Explanation{Decision: d, Now: now, Intent: intent, Columns: &columns, Serves: o.uses, Rows: make([]wattle.ExplainedRow, len(x.refused))}
-	lim := p.bounds(s, r.Function)
 	for i := range x.refused {
-		w := x.row(i, s.Fleet.Targets[x.columns.Target[i]].Attributes.Cluster == r.Function.Home)
+		var k key
+		x.key(&k, i, max(int32(i/len(s.Fleet.Targets))-1, 0))
 		out := &e.Rows[i]
 		*out = wattle.ExplainedRow{
-			Attributes: &s.Fleet.Attributes()[w.target], Denials: x.verdicts.Denied[i], Refused: x.refused[i],
-			Score: x.verdicts.Score[i], CapacityPrice: x.price[i], G: wattle.GramsCO2e(x.g[i]),
+			Attributes: &s.Fleet.Attributes()[k.target], Denials: x.verdicts.Denied[i], Refused: x.refused[i],
+			Score: x.verdicts.Score[i], CapacityPrice: s.Price(k.target).Times(k.hold), G: wattle.GramsCO2e(k.g),
 		}
-		if !lim.admits(&w) {
-			out.Refused |= lim.why(&w)
+		if k.admits&b.state == 0 {
+			out.Refused |= wattle.ReasonLatency
 		}
-		why := available(s, r.Function, &w)
+		if float64(columns.Cost[i]) > b.cost {
+			out.Refused |= wattle.ReasonCost
+		}
+		why := available(s, r.Function, &k)
 		out.Available = why == 0
 		out.Refused |= why
-		out.Chosen = d.Placed && w.target == d.Target && w.sandbox == d.Sandbox && now.Add(w.delay).Equal(d.Start)
+		out.Chosen = d.Placed && k.target == d.Target && k.sandbox == d.Sandbox && now.Add(columns.Delay[i]).Equal(d.Start)
 	}
-	x.columns, x.verdicts = wattle.Columns{}, wattle.Verdicts{} // now the caller's
+	x.columns, x.verdicts, x.of = wattle.Columns{}, wattle.Verdicts{}, nil // now the caller's
 	return e
 }
 
@@ -44,16 +49,15 @@ func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) watt
 // instances ahead of demand and keepers that weigh waiting against starting.
 // Keep-alive is left out.
 func (c *Core) Estimate(now time.Time, s *state.Snapshot, f *wattle.Function, target int32, box wattle.Sandbox) wattle.Estimate {
-	var intent wattle.Intent
-	c.measure(now, s, f, &f.Params, &intent, outlook{})
-	cols := &c.scratch.columns
-	for i := range cols.Target {
-		fresh := cols.Sandbox[i] != wattle.Warm
-		if cols.Target[i] == target && fresh == (box != wattle.Warm) && cols.Delay[i] == 0 {
-			return estimate(cols, i)
-		}
+	if target < 0 || int(target) >= len(s.Fleet.Targets) {
+		return wattle.Estimate{}
 	}
-	return wattle.Estimate{}
+	if box != wattle.Warm {
+		box = fresh(f)
+	}
+	intent := c.intent(f, &f.Params)
+	c.single(now, s, f, &f.Params, &intent, target, box, 0, 0)
+	return estimate(&c.scratch.columns, 0)
 }
 
 // Candidates measures every candidate of f without a policy, for bounds and
@@ -64,7 +68,7 @@ func (c *Core) Candidates(now time.Time, s *state.Snapshot, f *wattle.Function) 
 	p := c.cfg.Policy
 	c.cfg.Policy = nil
 	intent := wattle.Intent{}
-	c.measure(now, s, f, &wattle.Params{Region: f.Params.Region}, &intent, outlook{})
+	c.measure(now, s, f, &wattle.Params{Region: f.Params.Region}, &intent, s.Fleet.ClusterIndex(f.Home), outlook{})
 	c.cfg.Policy = p
 	return &c.scratch.columns, c.scratch.refused
 }

@@ -8,58 +8,112 @@ import (
 	"github.com/wattle-project/wattle/scheduler/state"
 )
 
-// bounds are a plan's relative limits resolved against the present occupancy.
-type bounds struct {
-	p95  int64
-	cost float64
-}
-
-// findHome notes the best p95 that the home cluster offers warm and fresh. A
-// home that a policy or a limit refuses still is what others compare with; a
-// home without a fitting device is not.
-func (p *plan) findHome(x *scratch, s *state.Snapshot, home int) {
-	const unfit = wattle.ReasonAccelerator | wattle.ReasonIsolation
-	p.homeP95 = [2]int64{math.MaxInt64, math.MaxInt64}
-	if home < 0 {
+// relate fills admits with the bounds relative to home that each candidate
+// keeps. Home itself is within any distance of home.
+func (x *scratch) relate(s *state.Snapshot, home int, l *wattle.Limits) {
+	all := whileWarm | whileCold
+	if l.CostOverCheapest > 0 {
+		all |= counted
+	}
+	for i := range x.admits {
+		x.admits[i] = all
+	}
+	if l.P95OverHome <= 0 {
 		return
 	}
-	for i, target := range x.columns.Target {
-		if s.Fleet.Targets[target].Cluster != home || x.refused[i]&unfit != 0 || x.columns.Delay[i] > 0 {
+	warm, fresh := x.homeP95(s, home)
+	warm, fresh = permille(warm, l.P95OverHome), permille(fresh, l.P95OverHome)
+	n, admits := len(s.Fleet.Targets), x.admits
+	p95, delay := x.columns.P95[:len(admits)], x.columns.Delay[:len(admits)]
+	for t := range n {
+		if s.Fleet.Targets[t].Cluster == home {
 			continue
 		}
-		kind := 0
-		if x.columns.Sandbox[i] != wattle.Warm {
-			kind = 1
+		for i := t; i < len(admits); i += n {
+			if d := int64(p95[i] - delay[i]); d > warm || d > fresh {
+				admits[i] &^= relation(d, warm, fresh)
+			}
 		}
-		p.homeP95[kind] = min(p.homeP95[kind], int64(x.columns.P95[i]))
 	}
+}
+
+// relation is the bounds that d exceeds.
+func relation(d, warm, fresh int64) (over uint8) {
+	if d > warm {
+		over |= whileWarm
+	}
+	if d > fresh {
+		over |= whileCold
+	}
+	return over
+}
+
+// homeP95 is the best p95 that the home cluster offers warm and fresh. A home
+// that a policy or a limit refuses still is what others compare with; a home
+// without a fitting device is not.
+func (x *scratch) homeP95(s *state.Snapshot, home int) (warm, fresh int64) {
+	const unfit = wattle.ReasonAccelerator | wattle.ReasonIsolation
+	warm, fresh = math.MaxInt64, math.MaxInt64
+	if home < 0 {
+		return warm, fresh
+	}
+	n, p95 := len(s.Fleet.Targets), x.columns.P95
+	for t := range n {
+		if s.Fleet.Targets[t].Cluster != home {
+			continue
+		}
+		if x.refused[t]&unfit == 0 {
+			warm = min(warm, int64(p95[t]))
+		}
+		if x.refused[n+t]&unfit == 0 {
+			fresh = min(fresh, int64(p95[n+t]))
+		}
+	}
+	return warm, fresh
+}
+
+// bounds are a plan's relative limits resolved against the present occupancy.
+type bounds struct {
+	state uint8   // whileWarm or whileCold; both where no limit is relative
+	cost  float64 // the most that may be paid
 }
 
 // bounds resolves "within x of home" against what home would take now, and
 // "within x of the cheapest" against what is available. Home counts as warm
 // when the function is warm anywhere: had it stayed, it would be warm there.
 func (p *plan) bounds(s *state.Snapshot, f *wattle.Function) bounds {
-	b := bounds{math.MaxInt64, math.Inf(1)}
+	b := bounds{whileWarm | whileCold, math.Inf(1)}
 	if !p.relative {
 		return b
 	}
-	if l := &p.intent.Limits; l.P95OverHome > 0 {
-		kind := 1
+	l := &p.intent.Limits
+	if l.P95OverHome > 0 {
+		b.state = whileCold
 		if s.Load.WarmAnywhere(f.Index) {
-			kind = 0
+			b.state = whileWarm
 		}
-		b.p95 = permille(p.homeP95[kind], l.P95OverHome)
 	}
-	if l := &p.intent.Limits; l.CostOverCheapest > 0 {
+	if l.CostOverCheapest > 0 {
 		least := math.Inf(1)
-		for i := range p.rows {
-			if w := &p.rows[i]; w.cost < least && available(s, f, w) == 0 {
-				least = w.cost
+		for i := range p.keys {
+			if k := &p.keys[i]; k.admits != 0 && available(s, f, k) == 0 {
+				least = min(least, float64(p.rows[k.row].est.Cost))
 			}
 		}
 		b.cost = float64(least * float64(l.CostOverCheapest) / 1000)
 	}
 	return b
+}
+
+// excess says which relative limits a key is over.
+func (p *plan) excess(k *key, b *bounds) (why wattle.Reasons) {
+	if k.admits&b.state == 0 {
+		why = wattle.ReasonLatency
+	}
+	if p.intent.Limits.CostOverCheapest > 0 && float64(p.rows[k.row].est.Cost) > b.cost {
+		why |= wattle.ReasonCost
+	}
+	return why
 }
 
 // permille is v·m/1000 without overflow for durations up to 106 days.
@@ -70,82 +124,103 @@ func permille(v, m int64) int64 {
 	return v * m / 1000
 }
 
-// admits checks the relative limits; home is within any distance of home.
-func (b *bounds) admits(w *row) bool {
-	return (w.home || w.p95-int64(w.delay) <= b.p95) && w.cost <= b.cost
-}
-
-func (b *bounds) why(w *row) wattle.Reasons {
-	var r wattle.Reasons
-	if !w.home && w.p95-int64(w.delay) > b.p95 {
-		r |= wattle.ReasonLatency
-	}
-	if w.cost > b.cost {
-		r |= wattle.ReasonCost
-	}
-	return r
-}
-
 // available says why a candidate cannot be taken now, or 0. Later slots are
 // taken to have room: the request is placed again when its slot comes.
-func available(s *state.Snapshot, f *wattle.Function, w *row) wattle.Reasons {
+func available(s *state.Snapshot, f *wattle.Function, k *key) wattle.Reasons {
 	switch {
-	case w.delay > 0:
+	case k.slot > 0:
 		return 0
-	case w.sandbox == wattle.Warm:
-		if s.Load.Warm(f.Index, w.target) == 0 {
+	case k.sandbox == wattle.Warm:
+		if s.Load.Warm(f.Index, k.target) == 0 {
 			return wattle.ReasonCapacity
 		}
 	case f.MaxInstances > 0 && s.Load.Live(f.Index) >= f.MaxInstances:
 		return wattle.ReasonConcurrency
-	case !s.Load.Fits(s.Fleet, w.target, f.Needs):
+	case !s.Load.Fits(s.Fleet, k.target, f.Needs):
 		return wattle.ReasonCapacity
 	}
 	return 0
 }
 
-// take fills the decision from a row.
-func take(d *wattle.Decision, w *row, now time.Time, g float64) {
-	d.Placed, d.Target, d.Sandbox, d.Reasons, d.Wait = true, w.target, w.sandbox, 0, -1
-	d.Start, d.G, d.Estimate = now.Add(w.delay), wattle.GramsCO2e(g), w.est
+// least is the first key in order of G that can be taken now, or nil.
+func (p *plan) least(s *state.Snapshot, f *wattle.Function, b *bounds) *key {
+	var best *key
+	for t, at := s.Load.NextWarm(f.Index, 0); t >= 0; t, at = s.Load.NextWarm(f.Index, at) {
+		if k := &p.keys[t]; k.admits != 0 && p.excess(k, b) == 0 && (best == nil || k.before(best)) {
+			best = k
+		}
+	}
+	fresh := p.keys[p.warm:]
+	for i := range fresh {
+		k := &fresh[i]
+		if best != nil && !k.before(best) {
+			break
+		}
+		if p.excess(k, b) == 0 && available(s, f, k) == 0 {
+			return k
+		}
+	}
+	return best
+}
+
+// refuse says in d why nothing can be taken, and which target to wait for if
+// only its capacity or the function's own concurrency stands in the way.
+func (p *plan) refuse(d *wattle.Decision, s *state.Snapshot, f *wattle.Function, b *bounds) {
+	var first *key
+	for i := range p.keys {
+		k := &p.keys[i]
+		if k.admits == 0 {
+			continue
+		}
+		if why := p.excess(k, b); why != 0 {
+			d.Reasons |= why
+			continue
+		}
+		d.Reasons |= available(s, f, k)
+		if (first == nil || k.before(first)) && s.Fleet.Holds(k.target, f.Needs) {
+			first, d.Wait = k, k.target
+		}
+	}
+}
+
+// take fills the decision with a key and its row.
+func take(d *wattle.Decision, k *key, w *row, now time.Time) {
+	d.Placed, d.Target, d.Sandbox, d.Reasons, d.Wait = true, k.target, k.sandbox, 0, -1
+	d.Start, d.G, d.Estimate = now, wattle.GramsCO2e(k.g), w.est
+	if w.delay > 0 {
+		d.Start = now.Add(w.delay)
+	}
 }
 
 // choose asks the Chooser among the feasible targets, one option each: warm
 // where an instance waits, fresh otherwise.
-func (c *Core) choose(d *wattle.Decision, p *plan, lim *bounds, now time.Time, s *state.Snapshot, r *wattle.Request) {
+func (c *Core) choose(d *wattle.Decision, p *plan, b *bounds, now time.Time, s *state.Snapshot, r *wattle.Request) {
 	c.options, c.from = c.options[:0], c.from[:0]
 	for i := range p.keys {
-		w := &p.rows[p.keys[i].row]
-		if !lim.admits(w) {
-			d.Reasons |= lim.why(w)
-			continue
+		k := &p.keys[i]
+		if k.admits != 0 && k.slot == 0 && p.excess(k, b) == 0 && available(s, r.Function, k) == 0 {
+			c.offer(p, i)
 		}
-		if why := available(s, r.Function, w); why != 0 || w.delay > 0 {
-			d.Reasons |= why
-			if d.Wait < 0 && s.Fleet.Holds(w.target, r.Function.Needs) {
-				d.Wait = w.target
-			}
-			continue
-		}
-		c.offer(w, i, p.keys)
 	}
 	if len(c.options) == 0 {
+		p.refuse(d, s, r.Function, b)
 		return
 	}
 	d.Feasible = int32(len(c.options))
 	k := &p.keys[c.from[c.cfg.Chooser.Choose(s, r, c.options)]]
-	take(d, &p.rows[k.row], now, k.g)
+	take(d, k, &p.rows[k.row], now)
 }
 
-// offer inserts a row by target, keeping the warmer one of two.
-func (c *Core) offer(w *row, i int, keys []key) {
-	o := Option{Target: w.target, Sandbox: w.sandbox, G: wattle.GramsCO2e(keys[i].g), Estimate: w.est}
+// offer inserts key i by target, keeping the warmer one of two.
+func (c *Core) offer(p *plan, i int) {
+	k := &p.keys[i]
+	o := Option{Target: k.target, Sandbox: k.sandbox, G: wattle.GramsCO2e(k.g), Estimate: p.rows[k.row].est}
 	at := 0
-	for at < len(c.options) && c.options[at].Target < w.target {
+	for at < len(c.options) && c.options[at].Target < k.target {
 		at++
 	}
-	if at < len(c.options) && c.options[at].Target == w.target {
-		if w.sandbox < c.options[at].Sandbox {
+	if at < len(c.options) && c.options[at].Target == k.target {
+		if k.sandbox < c.options[at].Sandbox {
 			c.options[at], c.from[at] = o, i
 		}
 		return

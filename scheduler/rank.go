@@ -1,17 +1,12 @@
 package scheduler
 
-import (
-	"math"
+import "math"
 
-	"github.com/wattle-project/wattle"
-)
-
-// rank is what candidates are sorted by: G, then the start slot, the target and
-// the sandbox.
+// rank is what fresh candidates are sorted by: G, then the start slot and the
+// target.
 type rank struct {
 	g   uint64 // ordinal of G
-	tie uint32 // slot, target and sandbox, in this order
-	row uint32 // index of the candidate
+	row uint32 // index of the candidate, in the order of slots and targets
 }
 
 // ordinal maps a float to an integer of the same order. What is not a number
@@ -24,26 +19,16 @@ func ordinal(g float64) uint64 {
 	return b ^ (uint64(int64(b)>>63) | 1<<63)
 }
 
-func (r *rank) before(o *rank) bool { return r.g < o.g || r.g == o.g && r.tie < o.tie }
+func (r *rank) before(o *rank) bool { return r.g < o.g || r.g == o.g && r.row < o.row }
 
-// rank sorts the candidates that were not refused. Candidates are listed as
-// enumerate does: warm on each target, then fresh on each, slot by slot.
+// rank sorts the fresh candidates that may be taken. They are listed as enumerate
+// does: on each target, slot by slot, after the warm ones.
 func (x *scratch) rank(targets int) {
 	x.ranks = x.ranks[:0]
-	tie := uint32(0)
-	for first := 0; first < len(x.refused); first += targets {
-		for t := range targets {
-			i := first + t
-			if x.refused[i] == 0 {
-				fresh := uint32(0)
-				if x.columns.Sandbox[i] != wattle.Warm {
-					fresh = 1
-				}
-				x.ranks = append(x.ranks, rank{ordinal(x.g[i]), tie + 2*uint32(t) + fresh, uint32(i)})
-			}
-		}
-		if first > 0 {
-			tie += 2 * uint32(targets)
+	g := x.g[:len(x.admits)]
+	for i := targets; i < len(g); i++ {
+		if x.admits[i] != 0 {
+			x.ranks = append(x.ranks, rank{ordinal(g[i]), uint32(i)})
 		}
 	}
 	x.sort()

@@ -20,44 +20,52 @@ func (Carbon) Name() string { return "carbon" }
 
 // Apply fills Carbon, Embodied, Quality, Age and Penalty.
 func (s Carbon) Apply(b *state.Batch) {
-	c, n := b.Columns, b.Stride()
+	c, n, m := b.Columns, b.Stride(), len(b.Refused)
+	starting, running, keep := c.Start[:m], c.Exec[:m], c.KeepEnergy[:m]
+	startEnergy, execEnergy, idleEnergy, netEnergy := c.StartEnergy[:m], c.ExecEnergy[:m], c.IdleEnergy[:m], c.NetEnergy[:m]
+	carbon, embodied, qualities, ages := c.Carbon[:m], c.Embodied[:m], c.Quality[:m], c.Age[:m]
 	for t := range n {
 		target := b.Target(t)
 		z := &b.State.Signals.Zones[target.Cluster]
-		age := b.State.Signals.Age(target.Cluster)
+		age, quality := b.State.Signals.Age(target.Cluster), z.Current.Quality
 		machine := &target.Machine
 		making, life := machine.Embodied.Part(machine, b.Function.Needs), machine.Embodied.Lifetime
-		steps := int(z.Current.Quality) - int(wattle.Forecast)
-		for i := t; i < len(b.Refused); i += n {
-			run := c.Start[i] + c.Exec[i]
-			intensity := s.emit(b, z, target, i, run)
-			if c.NetEnergy[i] > 0 {
-				c.Carbon[i] += c.NetEnergy[i].At(between(b, target.Cluster, intensity))
+		stale := s.StalePenalty * float64(max(int(quality)-int(wattle.Forecast), 0))
+		for i := t; i < m; i += n {
+			run := starting[i] + running[i]
+			now, after := intensities(b, z, target.Cluster, c.Delay[i], run)
+			grams := wattle.GramsCO2e(0)
+			if b.Keep > 0 {
+				grams = keep[i].Times(target.PUE).At(after)
 			}
-			c.Embodied[i] = making.Times(power.Lived(run, life))
-			c.Quality[i], c.Age[i] = z.Current.Quality, age
-			if steps > 0 {
-				c.Penalty[i] = c.Carbon[i].Times(s.StalePenalty * float64(steps))
+			grams += (startEnergy[i] + execEnergy[i] + idleEnergy[i]).Times(target.PUE).At(now)
+			if netEnergy[i] > 0 {
+				grams += netEnergy[i].At(between(b, target.Cluster, now))
+			}
+			carbon[i], embodied[i] = grams, making.Times(power.Lived(run, life))
+			qualities[i], ages[i] = quality, age
+			if stale > 0 {
+				c.Penalty[i] = grams.Times(stale)
 			}
 		}
 	}
 }
 
-// emit sets the carbon of candidate i's machine and returns the intensity of
-// its run, which is the current one where nothing is forecast.
-func (Carbon) emit(b *state.Batch, z *state.ZoneSignal, t *state.Target, i int, run time.Duration) wattle.GramsPerKWh {
-	c := b.Columns
-	now, after := z.Current.Intensity, z.Current.Intensity
-	if len(z.Ahead) > 0 {
-		now = z.Mean(b.Now.Add(c.Delay[i]), run)
-		after = z.Mean(b.State.Signals.At.Add(c.Delay[i]+run), b.Keep)
+// intensities are those of a run that begins after delay and of the time that
+// the instance is kept afterwards: the present one where nothing is forecast.
+func intensities(b *state.Batch, z *state.ZoneSignal, cluster int, delay, run time.Duration) (now, after wattle.GramsPerKWh) {
+	now, after = z.Current.Intensity, z.Current.Intensity
+	if len(z.Ahead) == 0 {
+		return now, after
 	}
-	machine := (c.StartEnergy[i] + c.ExecEnergy[i] + c.IdleEnergy[i]).Times(t.PUE)
-	if b.Keep > 0 {
-		c.Carbon[i] = c.KeepEnergy[i].Times(t.PUE).At(after)
+	signals := b.State.Signals
+	if !signals.Within(cluster, b.Now, delay, run) {
+		now = z.Mean(b.Now.Add(delay), run)
 	}
-	c.Carbon[i] += machine.At(now)
-	return now
+	if b.Keep > 0 && !signals.Within(cluster, signals.At, delay+run, b.Keep) {
+		after = z.Mean(signals.At.Add(delay+run), b.Keep)
+	}
+	return now, after
 }
 
 // between is the mean intensity of both ends of a transfer.

@@ -1,6 +1,9 @@
 package stage
 
-import "github.com/wattle-project/wattle/scheduler/state"
+import (
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler/state"
+)
 
 // Cost applies the platform's price model: unit, rounding step, minimum,
 // whether initialisation is billed, per request, and egress between regions.
@@ -11,20 +14,21 @@ func (Cost) Name() string { return "cost" }
 
 // Apply fills Cost.
 func (Cost) Apply(b *state.Batch) {
-	c, f, n := b.Columns, b.Function, b.Stride()
+	c, f, n, m := b.Columns, b.Function, b.Stride(), len(b.Refused)
+	starting, running, cost := c.Start[:m], c.Exec[:m], c.Cost[:m]
 	for t := range n {
 		target := b.Target(t)
 		price := &target.Price
-		rate, egress := price.Rate(f.Needs), b.Origin >= 0 && b.Origin != target.Region
-		for i := t; i < len(b.Refused); i += n {
-			run := c.Exec[i]
+		rate, egress := price.Rate(f.Needs), wattle.USD(0)
+		if b.Origin >= 0 && b.Origin != target.Region {
+			egress = price.EgressPerGB.Times(f.Out.GB())
+		}
+		for i := t; i < m; i += n {
+			run := running[i]
 			if price.BillInit {
-				run += c.Start[i]
+				run += starting[i]
 			}
-			c.Cost[i] = price.PerRequest + rate.Times(price.Billed(run).Seconds())
-			if egress {
-				c.Cost[i] += price.EgressPerGB.Times(f.Out.GB())
-			}
+			cost[i] = price.PerRequest + rate.Times(price.Billed(run).Seconds()) + egress
 		}
 	}
 }

@@ -18,29 +18,36 @@ func (Energy) Name() string { return "energy" }
 
 // Apply fills StartEnergy, ExecEnergy, IdleEnergy, KeepEnergy, NetEnergy and Energy.
 func (e Energy) Apply(b *state.Batch) {
-	c, f, n := b.Columns, b.Function, b.Stride()
+	c, f, n, m := b.Columns, b.Function, b.Stride(), len(b.Refused)
+	box, starting, running := c.Sandbox[:m], c.Start[:m], c.Exec[:m]
+	startEnergy, execEnergy, idleEnergy := c.StartEnergy[:m], c.ExecEnergy[:m], c.IdleEnergy[:m]
+	keepEnergy, netEnergy, total := c.KeepEnergy[:m], c.NetEnergy[:m], c.Energy[:m]
 	net := e.Network.For(f.In + f.Out)
 	for t := range n {
 		target := b.Target(t)
-		measured, metered := f.Profile.Measured[target.Attributes.Hardware]
+		var measured wattle.Measurement
+		metered := false
+		if f.Profile.Measured != nil {
+			measured, metered = f.Profile.Measured[target.Attributes.Hardware]
+		}
 		machine := &target.Machine
 		busy := machine.Dynamic(f.Needs, f.Profile.Utilisation, f.Profile.AcceleratorUtilisation)
 		start, reserved := machine.Dynamic(f.Needs, e.StartUtilisation, 0), machine.Reserved(f.Needs)
 		keep := reserved.For(b.Keep)
-		for i := t; i < len(b.Refused); i += n {
-			exec, started, idle := measured.ExecEnergy, wattle.Joules(0), reserved.For(c.Start[i]+c.Exec[i])
+		for i := t; i < m; i += n {
+			exec, started, idle := measured.ExecEnergy, wattle.Joules(0), reserved.For(starting[i]+running[i])
 			if !metered {
-				exec = busy.For(c.Exec[i])
+				exec = busy.For(running[i])
 			}
 			switch {
-			case c.Sandbox[i] == wattle.Warm:
-			case metered && c.Sandbox[i] == wattle.Cold:
+			case box[i] == wattle.Warm:
+			case metered && box[i] == wattle.Cold:
 				started = measured.ColdEnergy
 			default:
-				started = start.For(c.Start[i])
+				started = start.For(starting[i])
 			}
-			c.StartEnergy[i], c.ExecEnergy[i], c.IdleEnergy[i], c.KeepEnergy[i], c.NetEnergy[i] = started, exec, idle, keep, net
-			c.Energy[i] = started + exec + idle + keep + net
+			startEnergy[i], execEnergy[i], idleEnergy[i], keepEnergy[i], netEnergy[i] = started, exec, idle, keep, net
+			total[i] = started + exec + idle + keep + net
 		}
 	}
 }

@@ -20,23 +20,34 @@ func (Latency) Name() string { return "latency" }
 
 // Apply fills Network, Start, Exec, Mean and P95.
 func (l Latency) Apply(b *state.Batch) {
-	c, p := b.Columns, &b.Function.Profile
-	spread, n, box, delay := p.P95Ratio(), b.Stride(), c.Sandbox, c.Delay
+	c, p, m := b.Columns, &b.Function.Profile, len(b.Refused)
+	box, delay, networks := c.Sandbox[:m], c.Delay[:m], c.Network[:m]
+	starting, running, mean, p95 := c.Start[:m], c.Exec[:m], c.Mean[:m], c.P95[:m]
+	spread, n, data := p.P95Ratio(), b.Stride(), b.Function.In+b.Function.Out
 	for t := range n {
 		target := b.Target(t)
-		network := Network(b.State.Fleet, b.Origin, target.Region, b.Function.In+b.Function.Out)
+		network := Network(b.State.Fleet, b.Origin, target.Region, data)
 		cold, exec := Times(b.Function, target)
 		busy := float64(float64(exec) * spread)
 		starts := [...]time.Duration{wattle.Warm: 0, wattle.Snapshot: p.Restore, wattle.Cold: cold}
-		for i := t; i < len(box); i += n {
+		for i := t; i < m; i += n {
 			start := starts[box[i]]
-			c.Network[i], c.Start[i], c.Exec[i] = network, start, exec
-			c.Mean[i] = delay[i] + network + start + exec
+			networks[i], starting[i], running[i] = network, start, exec
+			mean[i] = delay[i] + network + start + exec
 			// Whole microseconds, so that no processor's last bit of exp shows.
 			tail := busy + float64(float64(start)*l.Tail)
-			c.P95[i] = delay[i] + network + time.Duration(math.Round(tail/1e3))*time.Microsecond
+			p95[i] = delay[i] + network + nearest(tail/1e3)*time.Microsecond
 		}
 	}
+}
+
+// nearest is math.Round of a time that is not negative, without a call.
+func nearest(v float64) time.Duration {
+	d := time.Duration(v)
+	if v-float64(d) >= 0.5 {
+		d++
+	}
+	return d
 }
 
 // Times returns the cold start-up and the execution time of f on t: metered
@@ -44,13 +55,15 @@ func (l Latency) Apply(b *state.Batch) {
 // by the CPU share and the hardware's speed.
 func Times(f *wattle.Function, t *state.Target) (cold, exec time.Duration) {
 	p := &f.Profile
-	if m, ok := p.Measured[t.Attributes.Hardware]; ok {
-		return m.Cold, m.Exec
+	if p.Measured != nil {
+		if m, ok := p.Measured[t.Attributes.Hardware]; ok {
+			return m.Cold, m.Exec
+		}
 	}
 	share := min(f.Needs.CPU.VCPU(), 1)
 	initial := float64(p.Init) / float64(share*t.Speed)
-	exec = time.Duration(math.Round(float64(p.Exec) / t.Speed))
-	return p.Provision + p.Image + p.Runtime + time.Duration(math.Round(initial)), exec
+	exec = nearest(float64(p.Exec) / t.Speed)
+	return p.Provision + p.Image + p.Runtime + nearest(initial), exec
 }
 
 // window is the TCP window that bounds single-stream transfers between

@@ -100,11 +100,13 @@ type Fleet struct {
 	// RTT is the round trip between regions, row = from.
 	RTT        [][]time.Duration
 	attributes []wattle.Attributes
+	index      map[wattle.ClusterID]int32
+	regions    []int32 // per cluster, index into Regions
 }
 
 // NewFleet derives targets, regions and latencies from clusters.
 func NewFleet(clusters []Cluster) (*Fleet, error) {
-	f := &Fleet{Clusters: slices.Clone(clusters)}
+	f := &Fleet{Clusters: slices.Clone(clusters), index: make(map[wattle.ClusterID]int32, len(clusters))}
 	slices.SortFunc(f.Clusters, func(a, b Cluster) int { return cmp.Compare(a.ID, b.ID) })
 	for i := range f.Clusters {
 		c := &f.Clusters[i]
@@ -115,6 +117,7 @@ func NewFleet(clusters []Cluster) (*Fleet, error) {
 			return nil, fmt.Errorf("cluster %s is listed twice", c.ID)
 		}
 		region := f.region(c.Region)
+		f.index[c.ID], f.regions = int32(i), append(f.regions, int32(region))
 		for p := range c.Pools {
 			f.addPool(i, region, &c.Pools[p])
 		}
@@ -133,12 +136,14 @@ func (f *Fleet) Attributes() []wattle.Attributes { return f.attributes }
 
 // ClusterIndex finds a cluster, or returns -1.
 func (f *Fleet) ClusterIndex(id wattle.ClusterID) int {
-	i, ok := slices.BinarySearchFunc(f.Clusters, id, func(c Cluster, id wattle.ClusterID) int { return cmp.Compare(c.ID, id) })
-	if !ok {
-		return -1
+	if i, ok := f.index[id]; ok {
+		return int(i)
 	}
-	return i
+	return -1
 }
+
+// RegionOf is the index in Regions of a cluster's region.
+func (f *Fleet) RegionOf(cluster int) int { return int(f.regions[cluster]) }
 
 // Holds reports whether target could hold need if it were empty.
 func (f *Fleet) Holds(target int32, need wattle.Resources) bool {

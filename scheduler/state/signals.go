@@ -93,6 +93,13 @@ func usable(ahead []wattle.GramsPerKWh, worst wattle.GramsPerKWh) []wattle.Grams
 // zone holds; without a forecast it holds for good.
 func (s *Signals) End(cluster int) int64 { return s.ends[cluster] }
 
+// Within reports whether a run of d that begins delay after t certainly stays in
+// the time of a cluster's current value, t being no earlier than that time.
+func (s *Signals) Within(cluster int, t time.Time, delay, d time.Duration) bool {
+	left := time.Duration(s.ends[cluster]-t.UnixNano()) - delay
+	return left > 0 && d <= left
+}
+
 // Age is how long before the table was made a cluster's value was fetched.
 func (s *Signals) Age(cluster int) time.Duration { return s.ages[cluster] }
 

@@ -102,6 +102,22 @@ func (l *Load) WarmAnywhere(fn int32) bool {
 	return false
 }
 
+// NextWarm walks the targets on which function fn has an instance with room for
+// a request, in no particular order: pass 0 first, then what it returned as
+// next. The target is −1 at the end.
+func (l *Load) NextWarm(fn, at int32) (target, next int32) {
+	i := l.first[fn]
+	if at > 0 {
+		i = l.pools[at-1].next
+	}
+	for ; i != none; i = l.pools[i].next {
+		if l.pools[i].avail > 0 {
+			return l.pools[i].target, i + 1
+		}
+	}
+	return none, none
+}
+
 // Live is the number of instances of function fn everywhere.
 func (l *Load) Live(fn int32) int32 { return l.live[fn] }
 

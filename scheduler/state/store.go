@@ -129,9 +129,9 @@ func (s *Store) SetSignals(g *Signals) {
 // SetPrices replaces the congestion prices (grams per vCPU·s, indexed like
 // Fleet.Pools).
 func (s *Store) SetPrices(p []wattle.GramsCO2e) {
-	same := len(p) == len(s.view.Prices)
+	same := len(p) == len(s.view.Prices) || len(s.view.Prices) == 0
 	for i := 0; same && i < len(p); i++ {
-		same = p[i] == s.view.Prices[i]
+		same = i < len(s.view.Prices) && p[i] == s.view.Prices[i] || len(s.view.Prices) == 0 && p[i] == 0
 	}
 	if !same {
 		s.view.Prices = append([]wattle.GramsCO2e(nil), p...)
