@@ -95,6 +95,9 @@ func flat(t testing.TB, families map[string]*dto.MetricFamily) map[string]float6
 		for _, m := range f.Metric {
 			var b strings.Builder
 			for _, l := range m.Label {
+				if l.GetValue() == "" {
+					t.Fatalf("%s has an empty label %s", name, l.GetName())
+				}
 				fmt.Fprintf(&b, ",%s=%q", l.GetName(), l.GetValue())
 			}
 			key := name + "{" + strings.TrimPrefix(b.String(), ",") + "}"
@@ -142,7 +145,7 @@ func whole() *exporter.Snapshot {
 			{Namespace: "kube-system", Component: wattle.DRAM, Energy: 7},
 		},
 		Other:             []exporter.OtherEnergy{{wattle.Package, exporter.Unallocated, 11}, {wattle.Package, exporter.System, 12}, {wattle.Package, exporter.Waiting, 13}},
-		Finished:          []exporter.Invocations{{"shop", "resize", exporter.Warm, 4, 0.5}, {"shop", "resize", exporter.Cold, 1, 0}},
+		Finished:          []exporter.Invocations{{"shop", "resize", exporter.Warm, 4, 0.5}, {"shop", "resize", exporter.Cold, 1, 0}, {"batch", "sum", exporter.AnyStart, 2, 3}},
 		Emissions:         []exporter.Emissions{{exporter.Operational, "FR", wattle.Average, wattle.Measured, 0.25}, {Scope: exporter.Embodied, Total: 2}},
 		FunctionEmissions: []exporter.FunctionEmissions{{"shop", "resize", exporter.Operational, 1e-9}},
 		Signals: []wattle.Signal{
@@ -175,6 +178,7 @@ func TestSnapshotBecomesSeries(t *testing.T) {
 		`wattle_function_invocations_total{function="resize",namespace="shop",start="warm"}`:                                                             4,
 		`wattle_function_invocations_total{function="resize",namespace="shop",start="cold"}`:                                                             1,
 		`wattle_invocation_energy_joules{namespace="shop",start="warm"}_count`:                                                                           4,
+		`wattle_invocation_energy_joules{namespace="batch"}_sum`:                                                                                         6,
 		`wattle_invocation_energy_joules{namespace="shop",start="warm"}_sum`:                                                                             2,
 		`wattle_grid_carbon_intensity_grams_per_kilowatt_hour{kind="average",provider="electricitymaps",quality="measured",scope="lifecycle",zone="FR"}`: 52,
 		`wattle_grid_carbon_intensity_grams_per_kilowatt_hour{kind="marginal",provider="static",quality="static",scope="lifecycle",zone="FR"}`:           610,
@@ -189,12 +193,12 @@ func TestSnapshotBecomesSeries(t *testing.T) {
 		`wattle_emissions_grams_total{scope="embodied"}`:                                                                                                 2,
 		`wattle_function_emissions_grams_total{function="resize",namespace="shop",scope="operational"}`:                                                  1e-9,
 		`wattle_feed_fetches_total{feed="carbon",outcome="ok",provider="electricitymaps"}`:                                                               3,
-		`wattle_energy_counter_wraps_total{source="rapl",zone="package-0"}`:                                                                              2,
-		`wattle_energy_counter_resets_total{source="rapl",zone="package-0"}`:                                                                             1,
-		`wattle_energy_counter_gaps_total{source="rapl",zone="package-0"}`:                                                                               3,
-		`wattle_energy_counter_stuck_total{source="rapl",zone="package-0"}`:                                                                              4,
+		`wattle_energy_register_wraps_total{source="rapl",zone="package-0"}`:                                                                             2,
+		`wattle_energy_register_resets_total{source="rapl",zone="package-0"}`:                                                                            1,
+		`wattle_energy_register_gaps_total{source="rapl",zone="package-0"}`:                                                                              3,
+		`wattle_energy_register_stuck_total{source="rapl",zone="package-0"}`:                                                                             4,
 		`wattle_samples_missed_total{source="rapl",zone="package-0"}`:                                                                                    5,
-		`wattle_energy_counter_resets_total{source="rapl",zone="package-1"}`:                                                                             0,
+		`wattle_energy_register_resets_total{source="rapl",zone="package-1"}`:                                                                            0,
 		`wattle_samples_missed_total{}`:                     6,
 		`wattle_collector_up{collector="rapl"}`:             1,
 		`wattle_collector_up{collector="nvml"}`:             0,
@@ -276,11 +280,11 @@ func TestHistogramIsNativeAndClassic(t *testing.T) {
 	e := start(t, quiet())
 	e.Publish(whole())
 	const name = "wattle_invocation_energy_joules"
-	native := parse(t, scrape(t, e, asProtobuf, ""))[name].Metric[0].Histogram
+	native := parse(t, scrape(t, e, asProtobuf, ""))[name].Metric[1].Histogram
 	if len(native.PositiveSpan) == 0 || native.GetSchema() != 3 {
 		t.Errorf("no native buckets: %v", native)
 	}
-	classic := parse(t, scrape(t, e, asText, ""))[name].Metric[0].Histogram
+	classic := parse(t, scrape(t, e, asText, ""))[name].Metric[1].Histogram
 	for _, b := range classic.Bucket {
 		want := uint64(0)
 		if b.GetUpperBound() >= 0.5 {

@@ -146,13 +146,13 @@ func carbonFamilies(out []Family) {
 
 func selfFamilies(out []Family) {
 	zone := []string{"source", "zone"}
-	out[counterResets] = Family{Name: "wattle_energy_counter_resets_total", scale: 1, Labels: zone,
+	out[counterResets] = Family{Name: "wattle_energy_register_resets_total", scale: 1, Labels: zone,
 		Help: "Registers that jumped by more than the power bound allows; the energy of the interval is unknown."}
-	out[counterWraps] = Family{Name: "wattle_energy_counter_wraps_total", scale: 1, Labels: zone,
+	out[counterWraps] = Family{Name: "wattle_energy_register_wraps_total", scale: 1, Labels: zone,
 		Help: "Registers that passed their range once, which loses nothing."}
-	out[counterGaps] = Family{Name: "wattle_energy_counter_gaps_total", scale: 1, Labels: zone,
+	out[counterGaps] = Family{Name: "wattle_energy_register_gaps_total", scale: 1, Labels: zone,
 		Help: "Intervals too long to tell whether the register passed its range; their energy is unknown."}
-	out[counterStuck] = Family{Name: "wattle_energy_counter_stuck_total", scale: 1, Labels: zone,
+	out[counterStuck] = Family{Name: "wattle_energy_register_stuck_total", scale: 1, Labels: zone,
 		Help: "Times that a register froze."}
 	out[samplesMissed] = Family{Name: "wattle_samples_missed_total", scale: 1, Labels: zone,
 		Help: "Readings that failed or made no sense; without labels, rounds that came too late or failed as a whole."}

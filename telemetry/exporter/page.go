@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -169,8 +170,21 @@ func (e *Exporter) encode(dst *bytes.Buffer, format expfmt.Format) (uint64, erro
 	return e.epoch, finish(enc, more)
 }
 
+// stated returns the labels that have a value; all belongs to its owner.
+func stated(all []*dto.LabelPair) []*dto.LabelPair {
+	void := func(l *dto.LabelPair) bool { return l.GetValue() == "" }
+	if !slices.ContainsFunc(all, void) {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), void)
+}
+
+// finish adds the families of client_golang, which writes empty labels.
 func finish(enc expfmt.Encoder, more []*dto.MetricFamily) error {
 	for _, f := range more {
+		for _, m := range f.Metric {
+			m.Label = stated(m.Label)
+		}
 		if err := enc.Encode(f); err != nil {
 			return fmt.Errorf("exporter: %s: %w", f.GetName(), err)
 		}
