@@ -1,5 +1,6 @@
 # Targets for people. Needs Go (see go.mod) and nothing else; the solvers are
-# checked against glpsol too where it is installed (Debian: apt-get install glpk-utils).
+# checked against glpsol too, and the rules under deploy/ by promtool, where these are
+# installed (Debian: apt-get install glpk-utils prometheus).
 GO      ?= go
 BIN     := bin
 TOOLS   := $(GO) tool -modfile=internal/tools/go.mod
@@ -27,6 +28,8 @@ e2e: build ## Run end to end: examples, real plugin processes, the DCGM stand-in
 	$(BIN)/wattle policy test latency_within
 	$(BIN)/wattle validate
 	$(GO) test -count=1 -tags e2e ./plugins/... ./cmd/...
+	@command -v promtool >/dev/null || echo "promtool is not installed (Debian: prometheus): rules and metrics are not checked by it"
+	$(GO) test -count=1 ./deploy ./telemetry/exporter -run Promtool
 	cd plugins/dcgm && CGO_ENABLED=1 $(GO) vet -modfile=go.standin.mod ./... && CGO_ENABLED=1 $(GO) test -count=1 -modfile=go.standin.mod ./...
 
 bench: ## Run the benchmarks behind every speed and memory figure
