@@ -25,6 +25,7 @@ type cli struct {
 	Validate validateCmd `cmd:"" help:"Replay known answers with the production engine and compare."`
 	Policy   policyCmd   `cmd:"" help:"Check, test, format and try Rego policies."`
 	Profile  profileCmd  `cmd:"" help:"Learn what functions cost from recordings, and use it in simulations."`
+	Grid     gridCmd     `cmd:"" help:"Show the carbon intensity of grids, now and forecast."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
