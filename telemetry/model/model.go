@@ -2,9 +2,11 @@
 // utilisation, with low, central and high values.
 //
 // Processors follow the line between the rest and full-load power of their
-// family (Cloud Carbon Footprint), or the Teads curve where their TDP is given;
-// DRAM is a constant per gigabyte. Samples carry the source "model", so that
-// nobody takes them for measurements.
+// family, by Cloud Carbon Footprint's table or by the medians of
+// SPECpower_ssj2008, or the Teads curve where their TDP is given; DRAM is a
+// constant per gigabyte. The bounds hold what both tables say, with 30 % to
+// either side. Samples carry the source "model", so that nobody takes them for
+// measurements.
 package model
 
 import (
@@ -14,6 +16,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,12 +35,23 @@ const (
 	High
 )
 
+// Table chooses the central estimate of a processor that both tables have.
+type Table uint8
+
+// Tables of processor families. A family that only one has is taken from there.
+const (
+	CCF       Table = iota // Families: processors alone
+	SPECpower              // Servers: at the wall, with the memory of the server
+)
+
 // Config configures a Meter. What is zero is read from /proc at the first Read.
 type Config struct {
 	// VCPUs is the number of hardware threads.
 	VCPUs int
-	// Family is a name of Families; empty finds it in /proc/cpuinfo.
+	// Family is a name of Families or Servers; empty finds it in /proc/cpuinfo.
 	Family string
+	// Table is where the central estimate is from. Default CCF.
+	Table Table
 	// TDP is the thermal design power of all sockets together; when given, the
 	// Teads curve is used instead of the family's line.
 	TDP wattle.Watts
@@ -62,18 +76,20 @@ func DefaultConfig() Config { return Config{Share: 1, Proc: "/proc", Now: time.N
 
 // Validate checks the configuration.
 func (c Config) Validate() error {
-	_, known := lookup(c.Family)
+	f, server := lookup(c.Family)
 	switch {
 	case c.Now == nil || c.Proc == "":
 		return errors.New("model: clock and proc directory are required; start from DefaultConfig")
 	case c.VCPUs < 0 || c.Memory < 0:
 		return errors.New("model: vCPUs and memory cannot be negative")
-	case c.Family != "" && c.Family != Average && !known:
+	case c.Family != "" && c.Family != Average && f == nil && server == nil:
 		return fmt.Errorf("model: unknown processor family %q: want one of %s", c.Family, names())
 	case !(c.TDP >= 0 && c.TDP <= 20_000):
 		return fmt.Errorf("model: TDP %g W is not within 0 to 20 kW", float64(c.TDP))
 	case !(c.Share > 0 && c.Share <= 1):
 		return fmt.Errorf("model: share %g is not within (0, 1]", c.Share)
+	case c.Table > SPECpower:
+		return fmt.Errorf("model: table %d is not CCF or SPECpower", c.Table)
 	case c.Level > High:
 		return fmt.Errorf("model: level %d is not Central, Low or High", c.Level)
 	}
@@ -84,6 +100,11 @@ func names() string {
 	var out []string
 	for _, f := range Families() {
 		out = append(out, f.Name)
+	}
+	for _, s := range Servers() {
+		if !slices.Contains(out, s.Name) {
+			out = append(out, s.Name)
+		}
 	}
 	return strings.Join(out, ", ")
 }
@@ -103,11 +124,13 @@ func (e Estimate) at(l Level) wattle.Watts {
 	return e.Central
 }
 
-// Meter estimates a package and a DRAM zone for the whole machine. It
-// implements telemetry.Meter and telemetry.Prober.
+// Meter estimates a package and a DRAM zone for the whole machine; by SPECpower
+// the package has the memory in it and there is no zone for that. It implements telemetry.Meter and telemetry.Prober.
 type Meter struct {
 	cfg         Config
 	ready       bool
+	family      *Family // rows of cfg.Family, nil where a table has none
+	server      *Server
 	zones       []telemetry.Zone
 	last        time.Time
 	busy, total uint64
@@ -122,6 +145,7 @@ func New(cfg Config) (*Meter, error) {
 		return nil, err
 	}
 	m := &Meter{cfg: cfg}
+	m.family, m.server = lookup(cfg.Family)
 	if cfg.Busy == nil {
 		m.cfg.Busy = func() (uint64, uint64, error) { return readStat(filepath.Join(cfg.Proc, "stat")) }
 	}
@@ -148,15 +172,30 @@ func (m *Meter) Probes() []telemetry.Probe {
 	if !m.ready {
 		return nil
 	}
-	f, _ := lookup(m.cfg.Family)
-	how := fmt.Sprintf("%d vCPUs of family %s at %g to %g W each: %s", m.cfg.VCPUs, f.Name, float64(f.Min), float64(f.Max), f.Source)
-	if m.cfg.TDP > 0 {
-		how = fmt.Sprintf("Teads curve over %g of a TDP of %s", m.cfg.Share, m.cfg.TDP)
+	out := []telemetry.Probe{{Name: "model/package", Used: true, Reason: m.how(), Mend: "set the family or the TDP if that is not this processor"}}
+	if !m.bySPECpower() {
+		out = append(out, telemetry.Probe{Name: "model/dram", Used: true, Reason: fmt.Sprintf("%s at %g W/GB (%g to %g)", m.cfg.Memory, float64(dramCentral), float64(dramLow), float64(dramHigh))})
 	}
-	return []telemetry.Probe{
-		{Name: "model/package", Used: true, Reason: how, Mend: "set the family or the TDP if that is not this processor"},
-		{Name: "model/dram", Used: true, Reason: fmt.Sprintf("%s at %g W/GB (%g to %g)", m.cfg.Memory, float64(dramCentral), float64(dramLow), float64(dramHigh))},
+	return out
+}
+
+// how says where the central estimate of the processors is from.
+func (m *Meter) how() string {
+	f, s := m.family, m.server
+	switch {
+	case m.cfg.TDP > 0:
+		return fmt.Sprintf("Teads curve over %g of a TDP of %s", m.cfg.Share, m.cfg.TDP)
+	case m.bySPECpower():
+		return fmt.Sprintf("%d vCPUs of family %s, of a server of %d at %g to %g W: %s", m.cfg.VCPUs, s.Name, s.Threads, float64(s.Idle), float64(s.Full), serverSource)
+	case f == nil:
+		f = &Families()[0]
 	}
+	return fmt.Sprintf("%d vCPUs of family %s at %g to %g W each: %s", m.cfg.VCPUs, f.Name, float64(f.Min), float64(f.Max), f.Source)
+}
+
+// bySPECpower reports whether the central estimate is SPECpower's.
+func (m *Meter) bySPECpower() bool {
+	return m.cfg.TDP == 0 && m.server != nil && (m.family == nil || m.cfg.Table == SPECpower)
 }
 
 // Read appends the energy since the first Read, from the mean utilisation
@@ -208,6 +247,7 @@ func (m *Meter) describe() error {
 	}
 	if m.cfg.Family == "" {
 		m.cfg.Family = family
+		m.family, m.server = lookup(family)
 	}
 	if m.cfg.VCPUs == 0 {
 		return &telemetry.Unavailable{Reason: "no processor in cpuinfo", Mend: "set the number of vCPUs"}
@@ -219,6 +259,9 @@ func (m *Meter) describe() error {
 		{Key: "package", Component: wattle.Package, Socket: -1, Bound: m.bound(m.processor(1))},
 		{Key: "dram", Component: wattle.DRAM, Socket: -1, Bound: m.bound(m.memory())},
 	}
+	if m.bySPECpower() {
+		m.zones = m.zones[:1]
+	}
 	m.ready = true
 	return nil
 }
@@ -226,22 +269,53 @@ func (m *Meter) describe() error {
 // bound leaves room for the rounding of intervals.
 func (m *Meter) bound(e Estimate) wattle.Watts { return max(e.High.Times(2), 1) }
 
-// processor estimates the packages at a load in [0, 1].
+// processor estimates the packages at a load in [0, 1]. The bounds hold every
+// row that the family has in the tables, or all rows if it has none.
 func (m *Meter) processor(load float64) Estimate {
 	if m.cfg.TDP > 0 {
 		return around(m.cfg.TDP.Times(Curve(load)).Times(m.cfg.Share), curveError)
 	}
-	f, known := lookup(m.cfg.Family)
-	central := line(f, load).Times(float64(m.cfg.VCPUs))
-	if known {
-		return around(central, familyError)
+	f, s := m.family, m.server
+	if f == nil && s == nil {
+		return m.anyFamily(load)
 	}
-	low, high := central, central
-	for _, o := range Families() {
-		w := line(o, load).Times(float64(m.cfg.VCPUs))
-		low, high = min(low, w), max(high, w)
+	var e Estimate
+	if s != nil {
+		e = around(s.line(load).Times(float64(m.cfg.VCPUs)), familyError)
 	}
-	return Estimate{Low: low, Central: central, High: high}
+	if f != nil {
+		e = e.with(around(line(*f, load).Times(float64(m.cfg.VCPUs)), familyError), !m.bySPECpower())
+	}
+	return e
+}
+
+// with widens e to hold o; central takes o's central value over too.
+func (e Estimate) with(o Estimate, central bool) Estimate {
+	if e == (Estimate{}) {
+		return o
+	}
+	e.Low, e.High = min(e.Low, o.Low), max(e.High, o.High)
+	if central {
+		e.Central = o.Central
+	}
+	return e
+}
+
+// anyFamily is the average of processors that are not known, within the
+// extremes of those that are.
+func (m *Meter) anyFamily(load float64) Estimate {
+	n := float64(m.cfg.VCPUs)
+	central := line(Families()[0], load).Times(n)
+	e := Estimate{Low: central, Central: central, High: central}
+	for _, f := range Families() {
+		w := line(f, load).Times(n)
+		e.Low, e.High = min(e.Low, w), max(e.High, w)
+	}
+	for _, s := range Servers() {
+		w := s.line(load).Times(n)
+		e.Low, e.High = min(e.Low, w), max(e.High, w)
+	}
+	return e
 }
 
 // line is min + load·(max − min), the formula of Cloud Carbon Footprint.

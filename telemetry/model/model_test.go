@@ -32,8 +32,13 @@ func TestFamiliesAreSane(t *testing.T) {
 		}
 	}
 	for _, s := range signatures() {
-		if _, known := lookup(s.name); !known {
-			t.Errorf("%s is not in the table", s.name)
+		if f, server := lookup(s.name); f == nil && server == nil {
+			t.Errorf("%s is in neither table", s.name)
+		}
+	}
+	for _, s := range Servers() {
+		if !(s.Idle > 0 && s.Idle < s.Full && s.line(1) < 5 && s.line(0) > 0.1) {
+			t.Errorf("%+v: %v to %v a thread", s, s.line(0), s.line(1))
 		}
 	}
 }
@@ -45,6 +50,7 @@ func TestIdentify(t *testing.T) {
 		xeon: "cascadelake",
 		strings.ReplaceAll(xeon, "stepping\t: 7", "stepping\t: 4"):                                             "skylake",
 		"processor : 0\nvendor_id : AuthenticAMD\ncpu family : 25\nmodel : 1\nstepping : 1\nprocessor : 1\n":   "epyc3",
+		"processor : 0\nvendor_id : AuthenticAMD\ncpu family : 26\nmodel : 17\nstepping : 1\nprocessor : 1\n":  "epyc5",
 		"processor : 0\nCPU implementer : 0x41\nCPU architecture: 8\nCPU part : 0xd0c\nprocessor : 1\n":        "neoverse-n1",
 		"processor : 0\nvendor_id : GenuineIntel\ncpu family : 6\nmodel : 999\nstepping : 1\nprocessor\t: 1\n": Average,
 	} {
@@ -116,11 +122,60 @@ func TestFamilyLine(t *testing.T) {
 	}
 	k.step(t, time.Second, 0.5)
 	e := k.m.Estimates()["package"]
-	if !near(float64(e.Low), wantPkg/10*0.7) || !near(float64(e.High), wantPkg/10*1.3) {
+	spec := 2 * (50 + 0.5*(414-50)) / 112 // below the other table's: its lower bound holds
+	if !near(float64(e.Low), spec*0.7) || !near(float64(e.High), wantPkg/10*1.3) || !near(float64(e.Central), wantPkg/10) {
 		t.Errorf("bounds %+v", e)
 	}
 	if p := k.m.Probes(); len(p) != 2 || !strings.Contains(p[0].Reason, "cascadelake") || !strings.Contains(p[0].Reason, "Cloud Carbon Footprint") {
 		t.Errorf("probes %+v", p)
+	}
+}
+
+// By SPECpower two threads of 112 have their part of the whole server, memory
+// included, and nothing is added for that.
+func TestSPECpower(t *testing.T) {
+	k := newMachine(t, func(c *Config) { c.Table = SPECpower })
+	read := func(load float64) float64 {
+		k.now, k.busy, k.total = k.now.Add(10*time.Second), k.busy+uint64(load*10000), k.total+10000
+		rs, err := k.m.Read(context.Background(), nil)
+		if err != nil || len(rs) != 1 || len(k.m.Zones()) != 1 {
+			t.Fatalf("%+v of %+v, %v", rs, k.m.Zones(), err)
+		}
+		return float64(rs[0].Energy) / 1e6
+	}
+	read(0)
+	if got, want := read(0.25), 2*(50+0.25*(414-50))/112*10; math.Abs(got-want) > 1e-5 {
+		t.Errorf("%g J, want %g", got, want)
+	}
+	e := k.m.Estimates()["package"]
+	ccf := 2 * (0.69 + 0.25*(4.06-0.69))
+	if !near(float64(e.Central), 2*141.0/112) || !near(float64(e.High), ccf*1.3) {
+		t.Errorf("bounds %+v", e)
+	}
+	if p := k.m.Probes(); len(p) != 1 || !strings.Contains(p[0].Reason, "SPECpower") {
+		t.Errorf("probes %+v", p)
+	}
+}
+
+// Every family's bounds hold both tables, and a processor that only SPECpower
+// has is found there.
+func TestBoundsHoldBothTables(t *testing.T) {
+	for _, s := range Servers() {
+		for _, table := range []Table{CCF, SPECpower} {
+			k := newMachine(t, func(c *Config) { c.Family, c.Table, c.VCPUs = s.Name, table, 1 })
+			f, _ := lookup(s.Name)
+			for _, load := range []float64{0, 0.3, 1} {
+				e := k.m.processor(load)
+				if w := s.line(load); !(e.Low < w && w < e.High) || f == nil && !near(float64(e.Central), float64(w)) {
+					t.Errorf("%s at %g: %+v, SPECpower %v", s.Name, load, e, w)
+				}
+				if f != nil {
+					if w := line(*f, load); !(e.Low < w && w < e.High) {
+						t.Errorf("%s at %g: %+v, CCF %v", s.Name, load, e, w)
+					}
+				}
+			}
+		}
 	}
 }
 
@@ -205,7 +260,7 @@ func TestRealProc(t *testing.T) {
 		t.Fatal(err)
 	}
 	rs, err := m.Read(context.Background(), nil)
-	if err != nil || len(rs) != 2 || m.Estimates()["package"].Central <= 0 {
+	if err != nil || len(rs) != len(m.Zones()) || len(rs) == 0 || m.Estimates()["package"].Central <= 0 {
 		t.Fatalf("%+v, %v, %+v", rs, err, m.Estimates())
 	}
 }
@@ -214,7 +269,7 @@ func TestConfigValidate(t *testing.T) {
 	for name, edit := range map[string]func(*Config){
 		"family": func(c *Config) { c.Family = "z80" }, "tdp": func(c *Config) { c.TDP = wattle.Watts(math.NaN()) },
 		"share": func(c *Config) { c.Share = 0 }, "level": func(c *Config) { c.Level = 9 }, "clock": func(c *Config) { c.Now = nil },
-		"vcpus": func(c *Config) { c.VCPUs = -1 },
+		"vcpus": func(c *Config) { c.VCPUs = -1 }, "table": func(c *Config) { c.Table = 2 },
 	} {
 		cfg := DefaultConfig()
 		edit(&cfg)
