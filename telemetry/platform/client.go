@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // maxBody bounds an answer of a controller.
@@ -33,6 +34,7 @@ type client struct {
 	http    *http.Client
 	cred    func(context.Context) (user, password string, err error)
 	session bool
+	limit   time.Duration // of one request
 	token   string
 	place   string // the session's own resource
 }
@@ -72,6 +74,8 @@ func (c *client) get(ctx context.Context, path string, v any) error {
 }
 
 func (c *client) try(ctx context.Context, path string, v any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.limit)
+	defer cancel()
 	req, err := c.request(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return err

@@ -25,7 +25,8 @@ type RedfishConfig struct {
 	Chassis []string
 	// Interval between two polls, at least MinInterval. Default 15 s.
 	Interval time.Duration
-	// Timeout of one poll. Default 8 s.
+	// Timeout of one poll, shared by its chassis, and of each request of a search
+	// for them, which may take DiscoverTime in all. Default 8 s.
 	Timeout time.Duration
 	// Credentials returns user and password; nil asks without.
 	Credentials func(context.Context) (user, password string, err error)
@@ -86,9 +87,9 @@ func NewRedfish(cfg RedfishConfig) (*Redfish, error) {
 	}
 	return &Redfish{
 		cfg:    cfg,
-		poller: poller{interval: cfg.Interval, timeout: cfg.Timeout, now: cfg.Now},
+		poller: poller{interval: cfg.Interval, timeout: DiscoverTime + cfg.Timeout, now: cfg.Now},
 		client: &client{
-			base: base, cred: cfg.Credentials, session: cfg.Session,
+			base: base, cred: cfg.Credentials, session: cfg.Session, limit: cfg.Timeout,
 			http: &http.Client{Transport: transport, CheckRedirect: sameHost},
 		},
 	}, nil
@@ -147,10 +148,17 @@ func (r *Redfish) Probes() []telemetry.Probe {
 // chassis are looked for anew: a firmware update moves resources.
 const rediscoverAfter = 3
 
-// poll reads every chassis, after finding them at first.
+// DiscoverTime bounds the search for chassis and their resources: dozens of
+// requests to a controller that may take a second for each.
+const DiscoverTime = 2 * time.Minute
+
+// poll reads every chassis, after finding them at first. Each may take half of
+// the time that is left, so that one which hangs does not blind the others.
 func (r *Redfish) poll(ctx context.Context) ([]observation, error) {
 	if len(r.sources) == 0 || r.failing >= rediscoverAfter {
-		found, err := r.discover(ctx)
+		search, cancel := context.WithTimeout(ctx, DiscoverTime)
+		found, err := r.discover(search)
+		cancel()
 		if err != nil {
 			return nil, r.explain(err)
 		}
@@ -160,8 +168,17 @@ func (r *Redfish) poll(ctx context.Context) ([]observation, error) {
 	}
 	var out []observation
 	var firstErr error
-	for _, s := range r.sources {
-		w, err := s.read(ctx, r.client)
+	left := r.cfg.Timeout
+	for i, s := range r.sources {
+		most := left
+		if i < len(r.sources)-1 {
+			most = left / 2
+		}
+		begin := r.cfg.Now()
+		turn, cancel := context.WithTimeout(ctx, most)
+		w, err := s.read(turn, r.client)
+		cancel()
+		left -= r.cfg.Now().Sub(begin)
 		if err != nil {
 			err = r.explain(err)
 		}

@@ -17,8 +17,8 @@ import (
 	"github.com/wattle-project/wattle/telemetry"
 )
 
-// bmc is a controller with fixed resources; a value "!404" answers that status,
-// "<" starts an answer that is no JSON.
+// bmc is a controller with fixed resources; a value "!500" answers that status,
+// "@" redirects, "<" starts an answer that is no JSON.
 type bmc struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -363,7 +363,7 @@ func FuzzResources(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		c := &client{http: &http.Client{Transport: canned(body)}}
+		c := &client{http: &http.Client{Transport: canned(body)}, limit: time.Minute}
 		c.base, _ = parseBase("https://bmc.example")
 		s, err := pick(context.Background(), c, "/redfish/v1/Chassis/1")
 		if err != nil {

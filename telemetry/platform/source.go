@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/wattle-project/wattle"
 )
@@ -71,7 +72,7 @@ type source struct {
 	field           string
 	basis           Basis
 	paths           []string // resources whose figures are added
-	figure          func(ctx context.Context, c *client, path string) (wattle.Watts, error)
+	figure          figure
 }
 
 // read adds the figures of all resources; one that is missing fails the sum.
@@ -98,38 +99,50 @@ func plausible(w wattle.Watts) (wattle.Watts, error) {
 
 // pick tries the sources of a chassis, mains side before output and the
 // current schemas before the deprecated one, and keeps the first that answers.
+// Controllers take up to seconds for a resource, so the one that most have is
+// tried before the many of the power supplies are looked for.
 func pick(ctx context.Context, c *client, at string) (*source, error) {
 	var doc chassisDoc
 	if err := c.get(ctx, at, &doc); err != nil {
 		return nil, err
 	}
 	var errs []error
-	for _, s := range candidates(ctx, c, doc) {
-		s.chassis, s.within = at, doc.Links.ContainedBy.ID
-		if _, err := s.read(ctx, c); err != nil {
-			errs = append(errs, err)
-			continue
+	for _, more := range []func(context.Context, *client, chassisDoc) []*source{current, others} {
+		for _, s := range more(ctx, c, doc) {
+			s.chassis, s.within = at, doc.Links.ContainedBy.ID
+			if _, err := s.read(ctx, c); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			return s, nil
 		}
-		return s, nil
 	}
 	return nil, errors.Join(append(errs, errNoFigure)...)
 }
 
-func candidates(ctx context.Context, c *client, doc chassisDoc) []*source {
-	var out []*source
-	add := func(basis Basis, field string, figure func(context.Context, *client, string) (wattle.Watts, error), paths ...string) {
-		if len(paths) > 0 && paths[0] != "" {
-			out = append(out, &source{basis: basis, field: field, figure: figure, paths: paths})
-		}
+type figure func(context.Context, *client, string) (wattle.Watts, error)
+
+// candidate makes a source, none where there is no path.
+func candidate(basis Basis, field string, f figure, paths ...string) []*source {
+	if len(paths) == 0 || paths[0] == "" {
+		return nil
 	}
+	return []*source{{basis: basis, field: field, figure: f, paths: paths}}
+}
+
+func current(_ context.Context, _ *client, doc chassisDoc) []*source {
+	return candidate(Consumed, "EnvironmentMetrics.PowerWatts", environment, doc.EnvironmentMetrics.ID)
+}
+
+func others(ctx context.Context, c *client, doc chassisDoc) []*source {
 	supplies := metricsPaths(ctx, c, doc.PowerSubsystem.ID)
-	add(Consumed, "EnvironmentMetrics.PowerWatts", environment, doc.EnvironmentMetrics.ID)
-	add(Input, "PowerSupplyMetrics.InputPowerWatts", supplyInput, supplies...)
-	add(Consumed, "PowerControl.PowerConsumedWatts", control, doc.Power.ID)
-	add(Input, "PowerSupplies.PowerInputWatts", legacyInput, doc.Power.ID)
-	add(Output, "PowerSupplyMetrics.OutputPowerWatts", supplyOutput, supplies...)
-	add(Output, "PowerSupplies.PowerOutputWatts", legacyOutput, doc.Power.ID)
-	return out
+	return slices.Concat(
+		candidate(Input, "PowerSupplyMetrics.InputPowerWatts", supplyInput, supplies...),
+		candidate(Consumed, "PowerControl.PowerConsumedWatts", control, doc.Power.ID),
+		candidate(Input, "PowerSupplies.PowerInputWatts", legacyInput, doc.Power.ID),
+		candidate(Output, "PowerSupplyMetrics.OutputPowerWatts", supplyOutput, supplies...),
+		candidate(Output, "PowerSupplies.PowerOutputWatts", legacyOutput, doc.Power.ID),
+	)
 }
 
 // metricsPaths lists the metrics of the enabled power supplies, none if any of
