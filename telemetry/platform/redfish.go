@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,7 +67,9 @@ type Redfish struct {
 	cfg RedfishConfig
 	poller
 	client  *client
-	failing int // polls in a row without any figure
+	failing int      // polls in a row without any figure
+	polls   int      // since the last search
+	absent  []string // chassis that showed no power at the last search
 
 	found   sync.Mutex
 	sources []*source
@@ -152,19 +155,15 @@ const rediscoverAfter = 3
 // requests to a controller that may take a second for each.
 const DiscoverTime = 2 * time.Minute
 
+// searchAgainAfter is the number of polls after which chassis that showed no
+// power are asked again: one may have been starting.
+const searchAgainAfter = 40
+
 // poll reads every chassis, after finding them at first. Each may take half of
 // the time that is left, so that one which hangs does not blind the others.
 func (r *Redfish) poll(ctx context.Context) ([]observation, error) {
-	if len(r.sources) == 0 || r.failing >= rediscoverAfter {
-		search, cancel := context.WithTimeout(ctx, DiscoverTime)
-		found, err := r.discover(search)
-		cancel()
-		if err != nil {
-			return nil, r.explain(err)
-		}
-		r.found.Lock()
-		r.sources, r.failing = found, 0
-		r.found.Unlock()
+	if err := r.search(ctx); err != nil {
+		return nil, r.explain(err)
 	}
 	var out []observation
 	var firstErr error
@@ -222,26 +221,46 @@ func (r *Redfish) explain(err error) error {
 	return u
 }
 
-// discover lists the chassis and picks the best source of each.
-func (r *Redfish) discover(ctx context.Context) ([]*source, error) {
-	paths, err := r.chassis(ctx)
-	if err != nil {
-		return nil, err
+// search finds the chassis when there are none yet or none answers, and looks
+// now and then for those that showed nothing. What is read stays as it is.
+func (r *Redfish) search(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, DiscoverTime)
+	defer cancel()
+	r.polls++
+	again := r.polls >= searchAgainAfter && len(r.absent) > 0
+	if len(r.sources) > 0 && r.failing < rediscoverAfter && !again {
+		return nil
 	}
-	var out []*source
-	var errs []error
+	known, paths := r.sources, r.absent
+	if !again || r.failing >= rediscoverAfter {
+		var err error
+		if paths, err = r.chassis(ctx); err != nil {
+			return err
+		}
+		known = nil
+	}
+	found, absent, err := r.pickAll(ctx, paths)
+	if len(known)+len(found) == 0 {
+		return errors.Join(err, errors.New("no chassis shows power"))
+	}
+	r.found.Lock()
+	defer r.found.Unlock()
+	r.sources, r.absent = slices.Concat(known, found), absent
+	r.failing, r.polls = 0, 0
+	return nil
+}
+
+// pickAll picks the best source of each chassis, and lists those without.
+func (r *Redfish) pickAll(ctx context.Context, paths []string) (found []*source, absent []string, err error) {
 	for _, p := range paths {
-		s, err := pick(ctx, r.client, p)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("chassis %s: %w", path.Base(p), err))
+		s, fault := pick(ctx, r.client, p)
+		if fault != nil {
+			absent, err = append(absent, p), errors.Join(err, fmt.Errorf("chassis %s: %w", path.Base(p), fault))
 			continue
 		}
-		out = append(out, s)
+		found = append(found, s)
 	}
-	if len(out) == 0 {
-		return nil, errors.Join(append(errs, errors.New("no chassis shows power"))...)
-	}
-	return out, nil
+	return found, absent, err
 }
 
 const chassisRoot = "/redfish/v1/Chassis"

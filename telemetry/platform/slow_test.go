@@ -94,3 +94,26 @@ func TestHangingResource(t *testing.T) {
 		}
 	})
 }
+
+// A chassis that was starting when the others were found is read from the next
+// search on; what the others mean does not change by it.
+func TestLateChassisIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sluggish{docs: map[string]string{}, delay: time.Millisecond}
+		listing(s.docs, 2)
+		late := s.docs["/redfish/v1/Chassis/1"]
+		delete(s.docs, "/redfish/v1/Chassis/1")
+		r := slowMeter(t, s)
+		if got, err := once(t, r); err != nil || len(got) != 1 {
+			t.Fatalf("%v, %v", got, err)
+		}
+		s.docs["/redfish/v1/Chassis/1"] = late
+		polls := 1
+		for got := map[string]float64{}; len(got) < 2 && polls < 100; polls++ {
+			got, _ = once(t, r)
+		}
+		if polls < 20 || polls > searchAgainAfter+1 || r.Bases()["chassis-0"] != Consumed {
+			t.Errorf("found after %d polls, %v", polls, r.Bases())
+		}
+	})
+}
