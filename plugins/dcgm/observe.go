@@ -96,8 +96,10 @@ func (s *source) observeInstance(in instance) gpu.Instance {
 	return o
 }
 
-// processes asks for each process that holds a GPU open. A blank utilisation is
-// left out; go-dcgm turns a blank energy into 0.
+// processes asks for each process that holds a GPU open. Its utilisation is the
+// mean over the samples that DCGM keeps for us, the last minute, so shares of
+// processes follow a change of load within a minute. A blank utilisation is left
+// out; go-dcgm turns a blank energy into 0.
 func (s *source) processes(id uint) []gpu.Process {
 	var ps []gpu.Process
 	for _, pid := range s.pids {

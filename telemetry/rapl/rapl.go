@@ -7,6 +7,10 @@
 // used; control types that meter nothing (dtpm, idle_inject) are skipped. A
 // zone that cannot be read is explained and does not affect the others.
 //
+// prometheus/procfs reads the same tree, but names zones by the order of their
+// directories, opens each file anew for every value and gives up on all zones
+// when one has no max_energy_range_uj, so it is not used.
+//
 // Layout and meaning of the files: Documentation/power/powercap/powercap.rst
 // and Documentation/ABI/testing/sysfs-class-powercap in the Linux source.
 package rapl
