@@ -2,7 +2,9 @@ package wattle
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -87,14 +89,36 @@ func (f *Function) Validate() error {
 		return fmt.Errorf("function without an id")
 	case f.Needs.CPU <= 0 || f.Needs.Memory <= 0 || f.Needs.Slices < 0:
 		return fmt.Errorf("function %s: needs cpu and memory above 0, has %s and %s", f.ID, f.Needs.CPU, f.Needs.Memory)
-	case f.Profile.Exec < 0 || f.Profile.Sigma < 0 || f.Profile.Sigma > 4:
-		return fmt.Errorf("function %s: exec %s must not be negative and sigma %g must be in [0, 4]", f.ID, f.Profile.Exec, f.Profile.Sigma)
-	case f.Profile.Utilisation < 0 || f.Profile.Utilisation > 1:
-		return fmt.Errorf("function %s: utilisation %g must be in [0, 1]", f.ID, f.Profile.Utilisation)
-	case f.Concurrency < 1:
-		return fmt.Errorf("function %s: concurrency %d must be at least 1", f.ID, f.Concurrency)
+	case f.Concurrency < 1 || f.MaxInstances < 0:
+		return fmt.Errorf("function %s: concurrency %d must be at least 1 and max instances %d at least 0", f.ID, f.Concurrency, f.MaxInstances)
+	case f.In < 0 || f.Out < 0:
+		return fmt.Errorf("function %s: data in %s and out %s must not be negative", f.ID, f.In, f.Out)
+	case min(f.Params.SLO, f.Params.Deadline) < 0 || !(f.Params.Budget >= 0) || !(f.Params.Cap >= 0):
+		return fmt.Errorf("function %s: slo, deadline, budget and cap must not be negative; 0 is none", f.ID)
 	case f.Accelerator != "" && f.Needs.Slices < 1:
 		return fmt.Errorf("function %s: asks for accelerator %q but for no slices", f.ID, f.Accelerator)
+	}
+	if err := f.Profile.validate(); err != nil {
+		return fmt.Errorf("function %s: %w", f.ID, err)
+	}
+	return nil
+}
+
+// validate is so written that what is not a number fails, too.
+func (p *Profile) validate() error {
+	share := func(v float64) bool { return v >= 0 && v <= 1 }
+	switch {
+	case p.Exec < 0 || !(p.Sigma >= 0 && p.Sigma <= 4):
+		return fmt.Errorf("exec %s must not be negative and sigma %g must be in [0, 4]", p.Exec, p.Sigma)
+	case min(p.Provision, p.Image, p.Runtime, p.Init, p.Restore) < 0:
+		return fmt.Errorf("provision %s, image %s, runtime %s, init %s and restore %s must not be negative", p.Provision, p.Image, p.Runtime, p.Init, p.Restore)
+	case !share(p.Utilisation) || !share(p.AcceleratorUtilisation):
+		return fmt.Errorf("utilisation %g and that of the accelerator %g must be in [0, 1]", p.Utilisation, p.AcceleratorUtilisation)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Measured)) {
+		if m := p.Measured[name]; min(m.Cold, m.Exec) < 0 || !(m.ColdEnergy >= 0) || !(m.ExecEnergy >= 0) {
+			return fmt.Errorf("measured on %s: times and energies must not be negative", name)
+		}
 	}
 	return nil
 }

@@ -17,13 +17,13 @@ type suffix struct {
 // The tables are switch-free parse rules; the first entry is the canonical
 // spelling that String and error messages use.
 func joulesUnits() []suffix {
-	return []suffix{{"J", 1}, {"mJ", 1e-3}, {"µJ", 1e-6}, {"uJ", 1e-6}, {"kJ", 1e3}, {"MJ", 1e6}, {"Wh", 3600}, {"kWh", 3.6e6}, {"MWh", 3.6e9}}
+	return []suffix{{"J", 1}, {"mJ", 1e-3}, {"µJ", 1e-6}, {"uJ", 1e-6}, {"nJ", 1e-9}, {"kJ", 1e3}, {"MJ", 1e6}, {"GJ", 1e9}, {"Wh", 3600}, {"kWh", 3.6e6}, {"MWh", 3.6e9}}
 }
 func wattsUnits() []suffix {
-	return []suffix{{"W", 1}, {"mW", 1e-3}, {"kW", 1e3}, {"MW", 1e6}}
+	return []suffix{{"W", 1}, {"mW", 1e-3}, {"µW", 1e-6}, {"uW", 1e-6}, {"nW", 1e-9}, {"kW", 1e3}, {"MW", 1e6}, {"GW", 1e9}}
 }
 func gramsUnits() []suffix {
-	return []suffix{{"g", 1}, {"µg", 1e-6}, {"ug", 1e-6}, {"mg", 1e-3}, {"kg", 1e3}, {"t", 1e6}}
+	return []suffix{{"g", 1}, {"µg", 1e-6}, {"ug", 1e-6}, {"mg", 1e-3}, {"ng", 1e-9}, {"kg", 1e3}, {"t", 1e6}}
 }
 func intensityUnits() []suffix {
 	return []suffix{{"g/kWh", 1}, {"kg/MWh", 1}, {"kg/kWh", 1e3}, {"lb/MWh", 0.45359237}}
@@ -122,9 +122,8 @@ func (n *Bytes) UnmarshalText(b []byte) error {
 
 // UnmarshalText reads "500m", "2vCPU", and a bare number as vCPUs: "0.5".
 func (m *MilliCPU) UnmarshalText(b []byte) error {
-	if v, err := strconv.ParseFloat(strings.TrimSpace(string(b)), 64); err == nil {
-		*m = MilliCPU(saturate(v * 1000))
-		return nil
+	if s := strings.TrimSpace(string(b)); strings.Trim(s, "+-0123456789._eE") == "" && s != "" {
+		b = []byte(s + "vCPU")
 	}
 	v, err := parseUnit("cpu", b, cpuUnits())
 	*m = MilliCPU(saturate(v))

@@ -63,7 +63,7 @@ func TestUnitsAreRead(t *testing.T) {
 				t.Errorf("%s %q is %g, want %g", name, text, got, want)
 			}
 		}
-		for _, bad := range []string{"", "J", "12", "12parsecs", "--3J", "1e", "abcW", "NaNg", "InfB", "12 34J", "$$1"} {
+		for _, bad := range []string{"", "J", "12", "12parsecs", "--3J", "1e", "abcW", "NaNg", "InfB", "12 34J", "$$1", "NaN", "-Inf", "1e999"} {
 			if name == "cpu" && bad == "12" {
 				continue // whole vCPUs
 			}
@@ -82,7 +82,7 @@ func TestPrintedUnitsAreReadBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				v := u.make()
-				x := math.Pow(10, rapid.Float64Range(-3, 6).Draw(t, "exponent")) * rapid.SampledFrom([]float64{1, -1}).Draw(t, "sign")
+				x := math.Pow(10, rapid.Float64Range(-9, 13).Draw(t, "exponent")) * rapid.SampledFrom([]float64{1, -1}).Draw(t, "sign")
 				r := reflect.ValueOf(v).Elem()
 				if r.CanInt() {
 					r.SetInt(int64(x))
@@ -265,14 +265,27 @@ func TestFunctionsThatCannotBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, bend := range map[string]func(*wattle.Function){
-		"no id":          func(f *wattle.Function) { f.ID = "" },
-		"no cpu":         func(f *wattle.Function) { f.Needs.CPU = 0 },
-		"no memory":      func(f *wattle.Function) { f.Needs.Memory = 0 },
-		"exec":           func(f *wattle.Function) { f.Profile.Exec = -1 },
-		"sigma":          func(f *wattle.Function) { f.Profile.Sigma = 5 },
-		"utilisation":    func(f *wattle.Function) { f.Profile.Utilisation = 1.1 },
-		"concurrency":    func(f *wattle.Function) { f.Concurrency = 0 },
-		"gpu, no slices": func(f *wattle.Function) { f.Accelerator = "any" },
+		"no id":           func(f *wattle.Function) { f.ID = "" },
+		"no cpu":          func(f *wattle.Function) { f.Needs.CPU = 0 },
+		"no memory":       func(f *wattle.Function) { f.Needs.Memory = 0 },
+		"exec":            func(f *wattle.Function) { f.Profile.Exec = -1 },
+		"sigma":           func(f *wattle.Function) { f.Profile.Sigma = 5 },
+		"utilisation":     func(f *wattle.Function) { f.Profile.Utilisation = 1.1 },
+		"concurrency":     func(f *wattle.Function) { f.Concurrency = 0 },
+		"provision":       func(f *wattle.Function) { f.Profile.Provision = -1 },
+		"image":           func(f *wattle.Function) { f.Profile.Image = -1 },
+		"runtime":         func(f *wattle.Function) { f.Profile.Runtime = -1 },
+		"init":            func(f *wattle.Function) { f.Profile.Init = -1 },
+		"restore":         func(f *wattle.Function) { f.Profile.Restore = -1 },
+		"sigma no number": func(f *wattle.Function) { f.Profile.Sigma = math.NaN() },
+		"busy no number":  func(f *wattle.Function) { f.Profile.Utilisation = math.NaN() },
+		"device":          func(f *wattle.Function) { f.Profile.AcceleratorUtilisation = 2 },
+		"max instances":   func(f *wattle.Function) { f.MaxInstances = -1 },
+		"data":            func(f *wattle.Function) { f.Out = -1 },
+		"measured":        func(f *wattle.Function) { f.Profile.Measured = map[string]wattle.Measurement{"x": {Cold: -1}} },
+		"energy":          func(f *wattle.Function) { f.Profile.Measured = map[string]wattle.Measurement{"x": {ExecEnergy: -1}} },
+		"deadline":        func(f *wattle.Function) { f.Params.Deadline = -1 },
+		"gpu, no slices":  func(f *wattle.Function) { f.Accelerator = "any" },
 	} {
 		f := good
 		if bend(&f); f.Validate() == nil {
