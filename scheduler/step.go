@@ -108,16 +108,19 @@ func (p *pace) forget(now int64) {
 type Fixed struct {
 	T    time.Duration
 	Once bool
-	// ends remembers when non-renewed instances end, by slot.
-	ends map[wattle.InstanceID]time.Time
+	// ends remembers when non-renewed instances end, by slot: an instance that is
+	// evicted is forgotten when its slot is used again.
+	ends []ending
+}
+
+// ending is when an instance ends that uses do not renew.
+type ending struct {
+	id wattle.InstanceID
+	at time.Time
 }
 
 // Step answers Finished with Keep or Evict.
 func (k *Fixed) Step(now time.Time, _ *state.Snapshot, e wattle.Event, out []wattle.Action) []wattle.Action {
-	if e.Kind == wattle.Expired {
-		delete(k.ends, e.Instance)
-		return out
-	}
 	if e.Kind != wattle.Finished {
 		return out
 	}
@@ -129,20 +132,19 @@ func (k *Fixed) Step(now time.Time, _ *state.Snapshot, e wattle.Event, out []wat
 	kind := wattle.Keep
 	if t <= 0 || until.Before(now) {
 		kind = wattle.Evict
-		delete(k.ends, e.Instance)
 	}
 	return append(out, wattle.Action{Kind: kind, Instance: e.Instance, Function: e.Function, Target: e.Target, At: until})
 }
 
 func (k *Fixed) first(id wattle.InstanceID, until time.Time) time.Time {
-	if end, ok := k.ends[id]; ok {
-		return end
+	slot := int(state.Slot(id))
+	for slot >= len(k.ends) {
+		k.ends = append(k.ends, ending{})
 	}
-	if k.ends == nil {
-		k.ends = make(map[wattle.InstanceID]time.Time)
+	if k.ends[slot].id != id {
+		k.ends[slot] = ending{id, until}
 	}
-	k.ends[id] = until
-	return until
+	return k.ends[slot].at
 }
 
 // bound applies a policy's lifecycle bounds to a keep-alive.
