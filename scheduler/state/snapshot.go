@@ -75,16 +75,18 @@ func (l *Load) Warm(fn, target int32) int32 {
 	return 0
 }
 
-// Idle calls yield for each idle instance on the pool of target, the longest
-// idle first, until it returns false. Frozen snapshots list none.
+// Idle calls yield for each idle instance that would make room on target, the
+// longest idle first, until it returns false: those of its pool, but while its
+// devices are short only those that hold one. Frozen snapshots list none.
 func (l *Load) Idle(f *Fleet, target int32, yield func(wattle.InstanceID, *Instance) bool) {
 	if l.instances == nil {
 		return
 	}
+	devices := l.shortOfDevices(f, target)
 	for slot := l.rested[f.Targets[target].Pool].head; slot != none; {
 		in := &(*l.instances)[slot]
 		next := in.after
-		if !yield(identity(slot, in.generation), in) {
+		if (!devices || in.Target == target) && !yield(identity(slot, in.generation), in) {
 			return
 		}
 		slot = next
@@ -165,7 +167,12 @@ func (l *Load) Fits(f *Fleet, target int32, need wattle.Resources) bool {
 func (l *Load) Over(f *Fleet, target int32) bool {
 	t := &f.Targets[target]
 	u, c := &l.nodes[t.Pool].used, &f.Pools[t.Pool].Capacity
-	return u.CPU > c.CPU || u.Memory > c.Memory || t.Slices > 0 && l.slices[target].used.Slices > t.Slices
+	return u.CPU > c.CPU || u.Memory > c.Memory || l.shortOfDevices(f, target)
+}
+
+func (l *Load) shortOfDevices(f *Fleet, target int32) bool {
+	t := &f.Targets[target]
+	return t.Slices > 0 && l.slices[target].used.Slices > t.Slices
 }
 
 func (l *Load) reserve(f *Fleet, target int32, r wattle.Resources) { l.change(f, target, r, 1) }

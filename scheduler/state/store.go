@@ -352,11 +352,12 @@ func (s *Store) Evict(id wattle.InstanceID) bool {
 	return true
 }
 
-// LongestIdle is the instance that has been idle longest on the pool that
-// target belongs to, or 0: the default victim under memory pressure.
-func (s *Store) LongestIdle(target int32) wattle.InstanceID {
-	if slot := s.view.Load.rested[s.view.Fleet.Targets[target].Pool].head; slot != none {
-		return s.IDAt(slot)
-	}
-	return 0
+// LongestIdle is the instance that has been idle longest of those that would
+// make room on target, or 0: the default victim under pressure.
+func (s *Store) LongestIdle(target int32) (victim wattle.InstanceID) {
+	s.view.Load.Idle(s.view.Fleet, target, func(id wattle.InstanceID, _ *Instance) bool {
+		victim = id
+		return false
+	})
+	return victim
 }
