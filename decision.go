@@ -17,7 +17,9 @@ type Decision struct {
 	// G is the minimised scalar in grams: carbon + seconds + dollars at the
 	// policy's exchange rates + capacity price + penalty + policy score.
 	G GramsCO2e
-	// Considered is the number of candidates, Feasible how many passed.
+	// Considered is the number of candidates. Feasible is how many policy, devices,
+	// residency, health and absolute limits left; room and limits relative to
+	// other candidates are looked at in order of G, only until one fits.
 	Considered, Feasible int32
 	// Reasons says which checks refused candidates when none was left.
 	Reasons Reasons

@@ -36,7 +36,7 @@ func TestChoosersSeeFeasibleTargets(t *testing.T) {
 	}
 	store.Finish(warm, now.UnixNano())
 	d := core.Place(now, store.View(), &r)
-	if got := fmt.Sprint(choose.seen); got != "[c00 cold c01 warm c02 cold]" || d.Target != 2 || d.Sandbox != wattle.Cold || d.Feasible != 3 {
+	if got := fmt.Sprint(choose.seen); got != "[c00 cold c01 warm c02 cold]" || d.Target != 2 || d.Sandbox != wattle.Cold || d.Feasible != 6 {
 		t.Errorf("offered %s, placed on %d %s of %d", got, d.Target, d.Sandbox, d.Feasible)
 	}
 	store.SetHealthy(2, false)
@@ -48,6 +48,26 @@ func TestChoosersSeeFeasibleTargets(t *testing.T) {
 	}
 	if d = core.Place(now, store.View(), &r); d.Placed || !d.Reasons.Has(wattle.ReasonUnhealthy) || d.Wait >= 0 {
 		t.Errorf("placed with every cluster down: %+v", d)
+	}
+}
+
+// Feasible counts what policy, devices, residency, health and absolute limits
+// left, ranked or chosen, occupied or not.
+func TestDecisionsCountFeasibleCandidates(t *testing.T) {
+	core, store, now := world(t, 3, 1, scheduler.DefaultConfig())
+	r := wattle.Request{Function: store.Functions()[0]}
+	if d := core.Place(now, store.View(), &r); d.Feasible != 6 || d.Considered != 6 {
+		t.Errorf("%d of %d candidates are feasible, want warm and fresh on 3 targets", d.Feasible, d.Considered)
+	}
+	store.SetHealthy(2, false)
+	if d := core.Place(now, store.View(), &r); d.Feasible != 4 || d.Considered != 6 {
+		t.Errorf("%d of %d candidates are feasible with one cluster down, want 4 of 6", d.Feasible, d.Considered)
+	}
+	for i := range 2 {
+		store.SetHealthy(i, false)
+	}
+	if d := core.Place(now, store.View(), &r); d.Feasible != 0 || d.Placed {
+		t.Errorf("%d candidates are feasible with every cluster down", d.Feasible)
 	}
 }
 

@@ -206,7 +206,6 @@ func (c *Core) choose(d *wattle.Decision, p *plan, b *bounds, now time.Time, s *
 		p.refuse(d, s, r.Function, b)
 		return
 	}
-	d.Feasible = int32(len(c.options))
 	k := &p.keys[c.from[c.cfg.Chooser.Choose(s, r, c.options)]]
 	take(d, k, &p.rows[k.row], now)
 }
