@@ -16,7 +16,10 @@ type Accelerator struct {
 	// Slices is the number of compute slices of this part and OfSlices that of
 	// the whole device (1 of 7 for 1g on an A100); both 1 for a whole device.
 	Slices, OfSlices int
-	Sharing          Sharing
+	// MemorySlices and OfMemorySlices say the same of its memory (2 of 8 for
+	// 1g.20gb on an A100 of 80 GB); 0 where memory is cut as compute is.
+	MemorySlices, OfMemorySlices int
+	Sharing                      Sharing
 	// Idle and Max are the watts of the whole device at rest and at full load.
 	Idle, Max Watts
 }
@@ -24,7 +27,7 @@ type Accelerator struct {
 // Present reports whether there is an accelerator at all.
 func (a Accelerator) Present() bool { return a.Product != "" }
 
-// Share is the part of the whole device in (0, 1].
+// Share is the part of the whole device's compute in (0, 1].
 func (a Accelerator) Share() float64 {
 	if a.OfSlices <= 0 || a.Slices <= 0 {
 		return 1

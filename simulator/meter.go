@@ -13,17 +13,20 @@ type meter struct {
 	// Idle power of all nodes in µW, by component.
 	cpu, memory, devices uint64
 	// Capacity that the holds are shares of.
-	milli, mebi, slices uint64
-	pue                 float64
-	embodied            power.Embodied
-	nodes               float64
+	milli, mebi uint64
+	// A slice holds part ÷ (of × number of devices) of all devices.
+	part, slices uint64
+	pue          float64
+	embodied     power.Embodied
+	nodes        float64
 }
 
 func newMeter(p *state.PoolCapacity, pue float64) meter {
 	micro := func(w wattle.Watts) uint64 { return uint64(math.Round(float64(w) * 1e6 * float64(p.Nodes))) }
+	part, of := power.Held(&p.Machine.Accelerator)
 	return meter{
 		cpu: micro(p.Machine.IdleCPU()), memory: micro(p.Machine.IdleDRAM()), devices: micro(p.Machine.IdleDevices()),
-		milli: uint64(p.Capacity.CPU), mebi: uint64(p.Capacity.Memory / wattle.MiB), slices: uint64(p.Capacity.Slices),
+		milli: uint64(p.Capacity.CPU), mebi: uint64(p.Capacity.Memory / wattle.MiB), part: part, slices: of * uint64(p.Nodes*p.Machine.Accelerators),
 		pue: pue, embodied: p.Machine.Embodied, nodes: float64(p.Nodes),
 	}
 }
@@ -38,7 +41,7 @@ func (m *meter) idle(us uint64) wattle.Microjoules {
 func (m *meter) share(h *hold) wattle.Microjoules {
 	e := muldiv(m.cpu, h.cpu, m.milli*1e6) + muldiv(m.memory, h.memory, m.mebi*1e6)
 	if m.slices > 0 {
-		e += muldiv(m.devices, h.slices, m.slices*1e6)
+		e += muldiv(m.devices*m.part, h.slices, m.slices*1e6)
 	}
 	return wattle.Microjoules(e)
 }
@@ -68,7 +71,7 @@ func (m *meter) making(h *hold) wattle.GramsCO2e {
 	g := (m.embodied.CPU + m.embodied.Rest).Times(m.nodes * float64(h.cpu) / (float64(m.milli) * life))
 	g += m.embodied.DRAM.Times(m.nodes * float64(h.memory) / (float64(m.mebi) * life))
 	if m.slices > 0 {
-		g += m.embodied.Devices.Times(m.nodes * float64(h.slices) / (float64(m.slices) * life))
+		g += m.embodied.Devices.Times(m.nodes * float64(h.slices*m.part) / (float64(m.slices) * life))
 	}
 	return g
 }

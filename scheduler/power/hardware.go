@@ -80,7 +80,9 @@ type MIGProfile struct {
 	Name   string
 	Max    int // instances of this profile that fit on an otherwise empty device
 	Slices int // compute slices of 7
-	Memory wattle.Bytes
+	// MemorySlices is the memory slices of 8, which placements are counted in.
+	MemorySlices int
+	Memory       wattle.Bytes
 }
 
 // MIGProfiles lists the profiles of a product (NVIDIA MIG user guide; counts
@@ -98,11 +100,11 @@ func MIGProfiles(product string) []MIGProfile {
 func profiles(m1, m2, m4, m8 string, b1, b2, b4, b8 int64) []MIGProfile {
 	mib := func(n int64) wattle.Bytes { return wattle.Bytes(n) * wattle.MiB }
 	return []MIGProfile{
-		{"1g." + m1, 7, 1, mib(b1)},
-		{"1g." + m2, 4, 1, mib(b2)},
-		{"2g." + m2, 3, 2, mib(b2)},
-		{"3g." + m4, 2, 3, mib(b4)},
-		{"4g." + m4, 1, 4, mib(b4)},
-		{"7g." + m8, 1, 7, mib(b8)},
+		{"1g." + m1, 7, 1, 1, mib(b1)},
+		{"1g." + m2, 4, 1, 2, mib(b2)},
+		{"2g." + m2, 3, 2, 2, mib(b2)},
+		{"3g." + m4, 2, 3, 4, mib(b4)},
+		{"4g." + m4, 1, 4, 4, mib(b4)},
+		{"7g." + m8, 1, 7, 8, mib(b8)},
 	}
 }

@@ -52,12 +52,32 @@ func (m *Machine) Dynamic(r wattle.Resources, cpu, device float64) wattle.Watts 
 	return w
 }
 
+// Held is the part of a whole device that holding one part of it reserves, as a
+// fraction: the larger of its shares of compute and of memory, for what is left
+// of the other is of no use to anybody. By this rule idle power and embodied
+// carbon are charged, in decisions and in the ledger; dynamic power goes by
+// compute alone. The parts that fit a device never hold more than all of it.
+func Held(a *wattle.Accelerator) (part, of uint64) {
+	part, of = uint64(max(a.Slices, 1)), uint64(max(a.OfSlices, 1))
+	memory, ofMemory := uint64(max(a.MemorySlices, 0)), uint64(max(a.OfMemorySlices, 1))
+	if memory*of > part*ofMemory {
+		return memory, ofMemory
+	}
+	return part, of
+}
+
+// held is Held as a number in (0, 1].
+func held(a *wattle.Accelerator) float64 {
+	part, of := Held(a)
+	return float64(part) / float64(of)
+}
+
 // Reserved is the idle power attributed to an instance that reserves r: its
-// share of the packages by vCPU, of the memory by size, of a device by slices.
+// share of the packages by vCPU, of the memory by size, of a device by Held.
 func (m *Machine) Reserved(r wattle.Resources) wattle.Watts {
 	w := m.IdlePerVCPU.Times(r.CPU.VCPU()) + m.DRAMPerGiB.Times(r.Memory.GiB())
 	if r.Slices > 0 && m.Accelerator.Present() {
-		w += m.Accelerator.Idle.Times(float64(float64(r.Slices) * m.Accelerator.Share()))
+		w += m.Accelerator.Idle.Times(float64(float64(r.Slices) * held(&m.Accelerator)))
 	}
 	return w
 }
@@ -73,7 +93,7 @@ func (e Embodied) Total() wattle.GramsCO2e { return e.CPU + e.DRAM + e.Devices +
 
 // Share is M = TE·(TiR/EL)·(RR/ToR) of the SCI specification (Green Software
 // Foundation, SCI 1.1), per component: packages and the rest of the server by
-// vCPU, memory by size, devices by slices.
+// vCPU, memory by size, devices by Held.
 func (e Embodied) Share(m Machine, r wattle.Resources, d time.Duration) wattle.GramsCO2e {
 	return e.Part(&m, r).Times(Lived(d, e.Lifetime))
 }
@@ -96,7 +116,7 @@ func (e *Embodied) Part(m *Machine, r wattle.Resources) wattle.GramsCO2e {
 		g += e.DRAM.Times(float64(r.Memory) / float64(m.Memory))
 	}
 	if m.Accelerators > 0 && r.Slices > 0 {
-		g += e.Devices.Times(float64(float64(r.Slices)*m.Accelerator.Share()) / float64(m.Accelerators))
+		g += e.Devices.Times(float64(float64(r.Slices)*held(&m.Accelerator)) / float64(m.Accelerators))
 	}
 	return g
 }

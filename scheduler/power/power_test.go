@@ -143,7 +143,7 @@ func TestTablesAreSound(t *testing.T) {
 			t.Errorf("accelerator %+v", a)
 		}
 		for _, p := range MIGProfiles(a.Product) {
-			if p.Max*p.Slices > 7 || p.Memory*wattle.Bytes(p.Max) > a.Memory || p.Max < 1 {
+			if p.Max*p.Slices > 7 || p.Max*p.MemorySlices > 8 || p.Memory*wattle.Bytes(p.Max) > a.Memory || p.Max < 1 {
 				t.Errorf("%s %+v does not fit", a.Product, p)
 			}
 		}

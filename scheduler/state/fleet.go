@@ -233,6 +233,7 @@ func partition(p *Pool) (wattle.Accelerator, int) {
 	case p.Profile != nil:
 		a.Profile, a.Memory, a.Sharing = p.Profile.Name, p.Profile.Memory, wattle.SharingMIG
 		a.Slices, a.OfSlices, parts = p.Profile.Slices, 7, p.Profile.Max
+		a.MemorySlices, a.OfMemorySlices = p.Profile.MemorySlices, 8
 	case p.Shares > 1:
 		a.Slices, a.OfSlices, parts = 1, p.Shares, p.Shares
 	default:
