@@ -120,7 +120,7 @@ func (c *Core) Place(now time.Time, s *state.Snapshot, r *wattle.Request) wattle
 	p := c.plan(now, s, r)
 	d := wattle.Decision{
 		Sequence: r.Sequence, Function: r.Function, Target: -1, Wait: -1, Reasons: p.reasons,
-		Considered: p.considered, Feasible: int32(len(p.keys)), Lifecycle: p.intent.Lifecycle, Policy: p.intent.Policy, Revision: s.Revision,
+		Considered: p.considered, Feasible: p.feasible, Lifecycle: p.intent.Lifecycle, Policy: p.intent.Policy, Revision: s.Revision,
 	}
 	b := p.bounds(s, r.Function)
 	if c.cfg.Chooser != nil {

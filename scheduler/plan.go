@@ -24,6 +24,7 @@ type plan struct {
 	rows       []row  // of the keys that were taken, or of all where all are compared
 	reasons    wattle.Reasons
 	considered int32
+	feasible   int32
 	warm       int32 // number of warm keys
 	heat       uint8
 	own        bool // params are those of the function
@@ -158,7 +159,7 @@ func slot(index int32, p *wattle.Params) uint64 {
 // fresh ones sorted by G.
 func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot, home int) {
 	c, n := &x.columns, len(s.Fleet.Targets)
-	p.rows, p.reasons, p.considered, p.warm = p.rows[:0], 0, int32(c.Len()), int32(n)
+	p.rows, p.reasons, p.considered, p.feasible, p.warm = p.rows[:0], 0, int32(c.Len()), 0, int32(n)
 	p.narrow(c, now, s)
 	p.relative = p.intent.Limits.P95OverHome > 0 || p.intent.Limits.CostOverCheapest > 0
 	x.relate(s, home, &p.intent.Limits)
@@ -167,6 +168,8 @@ func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot, home int) {
 			x.admits[i] = 0
 		} else if x.admits[i] == 0 {
 			why = wattle.ReasonLatency
+		} else {
+			p.feasible++
 		}
 		p.reasons |= why
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/scheduler"
+	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/scheduler/state"
 )
 
@@ -95,7 +96,7 @@ func (r *run) account(d *wattle.Decision, fn int32, scale float32, at, ready, en
 	}
 	l.bills[t].charge(&f.Needs, uint64(target.Price.Billed(billed)/time.Microsecond))
 	if f.In+f.Out > 0 {
-		r.move(c, f, t, target.Region)
+		r.move(c, f, t)
 	}
 	latency := time.Duration(end-at) + e.Network
 	r.tally.latency.Add(latency)
@@ -114,10 +115,16 @@ func (r *run) account(d *wattle.Decision, fn int32, scale float32, at, ready, en
 }
 
 // move books the energy and money of moving an invocation's data.
-func (r *run) move(c *cell, f *wattle.Function, target int32, region int) {
-	c.network += r.cfg.Network.For(f.In + f.Out).Micro()
-	if from := scheduler.Origin(r.cfg.Fleet, f, &f.Params); from >= 0 && from != region {
-		r.ledger.bills[target].egress += int64(f.Out)
+func (r *run) move(c *cell, f *wattle.Function, target int32) {
+	e, t, l := r.cfg.Network.For(f.In+f.Out).Micro(), &r.cfg.Fleet.Targets[target], r.ledger
+	c.network += e
+	from := scheduler.Origin(r.cfg.Fleet, f, &f.Params)
+	here, there := power.Halves(e)
+	k := l.index(r.now)
+	l.ends[t.Cluster*l.slots+k] += here
+	l.ends[r.cfg.Fleet.FarEnd(from, t)*l.slots+k] += there
+	if from >= 0 && from != t.Region {
+		l.bills[target].egress += int64(f.Out)
 	}
 }
 

@@ -49,22 +49,27 @@ type ledger struct {
 	horizon int64
 	cells   []cell // target-major: [target][slot]
 	bills   []bill
+	// ends is the energy of moving data, half on the grid of either end:
+	// [cluster][slot].
+	ends []wattle.Microjoules
 	// beyond is the dynamic energy of what ran past the horizon.
 	beyond wattle.Microjoules
 }
 
-func newLedger(targets int, slot, horizon int64) *ledger {
+func newLedger(targets, clusters int, slot, horizon int64) *ledger {
 	n := int((horizon + slot - 1) / slot)
-	return &ledger{slot: slot, slots: n, horizon: horizon, cells: make([]cell, targets*n), bills: make([]bill, targets)}
+	return &ledger{
+		slot: slot, slots: n, horizon: horizon, cells: make([]cell, targets*n), bills: make([]bill, targets),
+		ends: make([]wattle.Microjoules, clusters*n),
+	}
 }
+
+// index is the slot of time t, or the last one past the end.
+func (l *ledger) index(t int64) int { return min(int(t/l.slot), l.slots-1) }
 
 // at is the cell of target at time t, or that of the last slot past the end.
 func (l *ledger) at(target int32, t int64) *cell {
-	k := int(t / l.slot)
-	if k >= l.slots {
-		k = l.slots - 1
-	}
-	return &l.cells[int(target)*l.slots+k]
+	return &l.cells[int(target)*l.slots+l.index(t)]
 }
 
 // reserve books the reservation of r on target over [from, to). Instants are

@@ -76,11 +76,11 @@ func (m *meter) making(h *hold) wattle.GramsCO2e {
 	return g
 }
 
-// emit is the operational carbon of a slot's energy.
+// emit is the operational carbon of a slot's energy, but for that of moving data.
 func (m *meter) emit(e *Energy, grid wattle.GramsPerKWh) Carbon {
 	at := func(v wattle.Microjoules) wattle.GramsCO2e { return v.Joules().Times(m.pue).At(grid) }
 	return Carbon{
 		Exec: at(e.Exec), Startup: at(e.Startup), KeepAlive: at(e.KeepAlive), IdleShare: at(e.IdleShare),
-		Unallocated: at(e.Unallocated), Network: e.Network.Joules().At(grid),
+		Unallocated: at(e.Unallocated),
 	}
 }

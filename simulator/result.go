@@ -145,6 +145,7 @@ func (r *run) result() *Result {
 	for i := range res.Series {
 		for k := range res.Series[i] {
 			pt := &res.Series[i][k]
+			pt.Carbon.Network = r.ledger.ends[i*r.ledger.slots+k].Joules().At(r.cfg.Grid[i][k])
 			res.Invocations += pt.Invocations
 			res.Cold += pt.Cold
 			res.Energy.add(pt.Energy)
@@ -209,6 +210,9 @@ func (r *run) digest(res *Result) string {
 			put(int64(c.holds[p].cpu))
 			put(int64(c.holds[p].memory))
 		}
+	}
+	for _, e := range r.ledger.ends {
+		put(int64(e))
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }

@@ -81,7 +81,7 @@ func newRun(cfg *Config) (*run, error) {
 	}
 	r := &run{
 		cfg: cfg, core: core, store: store, fns: store.Functions(), wheel: newWheel(),
-		ledger: newLedger(len(cfg.Fleet.Targets), int64(cfg.Slot), int64(cfg.Horizon)),
+		ledger: newLedger(len(cfg.Fleet.Targets), len(cfg.Fleet.Clusters), int64(cfg.Slot), int64(cfg.Horizon)),
 		queues: newQueues(len(cfg.Fleet.Targets)), base: cfg.Start.UnixNano(),
 		last: make([]int32, len(cfg.Functions)), explain: make(map[uint64]bool),
 	}

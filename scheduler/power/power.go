@@ -82,6 +82,17 @@ func (m *Machine) Reserved(r wattle.Resources) wattle.Watts {
 	return w
 }
 
+// Transfer is the carbon of the energy of moving data: at the mean intensity of
+// both ends, so half of it on either grid.
+func Transfer(e wattle.Joules, here, there wattle.GramsPerKWh) wattle.GramsCO2e {
+	half := e.Times(0.5)
+	return half.At(here) + half.At(there)
+}
+
+// Halves splits the energy of a transfer between its ends for Transfer's rule in
+// integers; the parts add up to e.
+func Halves(e wattle.Microjoules) (here, there wattle.Microjoules) { return e - e/2, e / 2 }
+
 // Embodied is the footprint of manufacturing, by component of one node.
 type Embodied struct {
 	CPU, DRAM, Devices, Rest wattle.GramsCO2e

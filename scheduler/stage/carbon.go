@@ -40,7 +40,7 @@ func (s Carbon) Apply(b *state.Batch) {
 			}
 			grams += (startEnergy[i] + execEnergy[i] + idleEnergy[i]).Times(target.PUE).At(now)
 			if netEnergy[i] > 0 {
-				grams += netEnergy[i].At(between(b, target.Cluster, now))
+				grams += power.Transfer(netEnergy[i], now, far(b, target, now))
 			}
 			carbon[i], embodied[i] = grams, making.Times(power.Lived(run, life))
 			qualities[i], ages[i] = quality, age
@@ -68,13 +68,10 @@ func intensities(b *state.Batch, z *state.ZoneSignal, cluster int, delay, run ti
 	return now, after
 }
 
-// between is the mean intensity of both ends of a transfer.
-func between(b *state.Batch, cluster int, here wattle.GramsPerKWh) wattle.GramsPerKWh {
-	fleet := b.State.Fleet
-	for i := range fleet.Clusters {
-		if b.Origin >= 0 && fleet.Clusters[i].Region == fleet.Regions[b.Origin] && i != cluster {
-			return (here + b.State.Signals.Zones[i].Current.Intensity) / 2
-		}
+// far is the intensity at the caller's end of a transfer.
+func far(b *state.Batch, t *state.Target, here wattle.GramsPerKWh) wattle.GramsPerKWh {
+	if end := b.State.Fleet.FarEnd(b.Origin, t); end != t.Cluster {
+		return b.State.Signals.Zones[end].Current.Intensity
 	}
 	return here
 }

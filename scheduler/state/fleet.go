@@ -102,6 +102,7 @@ type Fleet struct {
 	attributes []wattle.Attributes
 	index      map[wattle.ClusterID]int32
 	regions    []int32 // per cluster, index into Regions
+	first      []int   // first cluster of each region
 }
 
 // NewFleet derives targets, regions and latencies from clusters.
@@ -152,6 +153,16 @@ func (f *Fleet) Holds(target int32, need wattle.Resources) bool {
 	return need.CPU <= c.CPU && need.Memory <= c.Memory && need.Slices <= t.Slices
 }
 
+// FarEnd is the cluster whose grid stands for the caller's end of what moves
+// between a target and the region origin: the first one of that region; the
+// target's own if the caller is beside it or nobody knows where.
+func (f *Fleet) FarEnd(origin int, t *Target) int {
+	if origin < 0 || origin == t.Region {
+		return t.Cluster
+	}
+	return f.first[origin]
+}
+
 // RegionIndex finds a region, or returns -1.
 func (f *Fleet) RegionIndex(id wattle.RegionID) int { return slices.Index(f.Regions, id) }
 
@@ -181,6 +192,7 @@ func (f *Fleet) region(id wattle.RegionID) int {
 		return i
 	}
 	f.Regions = append(f.Regions, id)
+	f.first = append(f.first, slices.IndexFunc(f.Clusters, func(c Cluster) bool { return c.Region == id }))
 	return len(f.Regions) - 1
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler"
 	"github.com/wattle-project/wattle/simulator/trace"
 )
 
@@ -30,6 +31,7 @@ func (m *model) build(fn *wattle.Function) *function {
 	cols, refused := m.core.Candidates(m.cfg.Start, m.store.View(), fn)
 	f := &function{fast: math.MaxInt64, shared: fn.Concurrency > 1}
 	var hosts []hosting
+	origin := scheduler.Origin(m.cfg.Fleet, fn, &fn.Params)
 	for i := range refused {
 		if refused[i]&^(wattle.ReasonLatency|wattle.ReasonCost|wattle.ReasonCarbon|wattle.ReasonDeadline) != 0 {
 			continue
@@ -48,7 +50,7 @@ func (m *model) build(fn *wattle.Function) *function {
 		f.fast, f.slow = min(f.fast, cols.Exec[i]), max(f.slow, cols.Exec[i])
 		price := &t.Price
 		f.ways = append(f.ways, runWay{
-			cluster: t.Cluster, exec: cols.Exec[i], joules: own * t.PUE, network: cols.Network[i].Seconds(),
+			cluster: t.Cluster, far: m.cfg.Fleet.FarEnd(origin, t), exec: cols.Exec[i], joules: own * t.PUE, network: cols.Network[i].Seconds(),
 			netJoules: float64(m.cfg.Network.For(fn.In + fn.Out)),
 			usd:       float64(price.Rate(fn.Needs)) * cols.Exec[i].Seconds(), usdPerRun: float64(price.PerRequest),
 		})
@@ -101,22 +103,28 @@ func (f *function) run(m *model, a *trace.Arrival, k int, rate wattle.GramsPerSe
 	scale := float64(a.Scale)
 	for i := range f.ways {
 		w := &f.ways[i]
-		grid := m.cfg.Grid[w.cluster]
-		ci := float64(grid[k])
 		last := (a.At + int64(f.start) + int64(float64(w.exec)*scale)) / m.slot
-		for j := k + 1; int64(j) <= last && j < m.slots; j++ {
-			ci = min(ci, float64(grid[j]))
-		}
 		if last >= int64(m.slots) {
 			continue // what runs past the horizon is not counted there: no bound
 		}
-		g := float64((w.joules*scale + w.netJoules) * ci * perKWh)
+		ci, far := m.least(w.cluster, k, int(last)), m.least(w.far, k, int(last))
+		g := float64(w.joules*scale*ci*perKWh) + float64(w.netJoules*(ci+far)/2*perKWh)
 		s := w.network + float64(w.exec.Seconds()*scale)
 		if cost := g + float64(float64(rate)*s); cost < best {
 			best, grams, seconds = cost, g, s
 		}
 	}
 	return wattle.GramsCO2e(grams), seconds
+}
+
+// least is the least intensity of a cluster in the slots from first to last.
+func (m *model) least(cluster, first, last int) float64 {
+	grid := m.cfg.Grid[cluster]
+	ci := grid[first]
+	for _, v := range grid[first+1 : min(last+1, m.slots)] {
+		ci = min(ci, v)
+	}
+	return float64(ci)
 }
 
 // uses is the stack of instances of one function that have ended their last

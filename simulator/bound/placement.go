@@ -117,7 +117,7 @@ func slowestScales(ctx context.Context, c *simulator.Config) ([]float32, error) 
 
 // runWay is what running a function on one target takes, per unit of Scale.
 type runWay struct {
-	cluster        int
+	cluster, far   int // where it runs, and the caller's end
 	exec           time.Duration
 	joules         float64 // dynamic and idle share, times PUE, per unit of scale
 	network        float64 // seconds
