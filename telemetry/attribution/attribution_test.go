@@ -128,6 +128,23 @@ func TestAFailedHalfDoesNotSpendTheOther(t *testing.T) {
 	checkBalance(t, a)
 }
 
+// A container whose counter goes back is charged nothing for it, and others are
+// not robbed: the difference must not become a huge number.
+func TestCounterThatGoesBackIsChargedNothing(t *testing.T) {
+	a := mustNew(t, fixedIdle(0), named)
+	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "a", 5), cpu(2, "b", 0)}, Energy: []wattle.Sample{sample(wattle.Package, "p", -1, 0, 0)}})
+	for i := range 3 {
+		from := float64(i)
+		a.Step(Input{At: at(from + 1), UsageRead: true, Usage: []Usage{cpu(1, "a", 2+from), cpu(2, "b", from+1)}, Energy: []wattle.Sample{sample(wattle.Package, "p", from, from+1, 10)}})
+	}
+	x, _ := energyOf(a, "a", wattle.Package)
+	y, _ := energyOf(a, "b", wattle.Package)
+	if x != 0 || y != 30 {
+		t.Errorf("a %g J, b %g J; want 0 and 30: a shows nothing new yet", x, y)
+	}
+	checkBalance(t, a)
+}
+
 func TestZonesMissIndependently(t *testing.T) {
 	a := mustNew(t, fixedIdle(0), named)
 	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "a", 0), cpu(2, "b", 0)}, Energy: []wattle.Sample{

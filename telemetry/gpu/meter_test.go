@@ -142,6 +142,21 @@ func TestMIGRegistersAddUpToTheBoard(t *testing.T) {
 	}
 }
 
+// A register that falls, after a driver reload or a GPU reset, starts anew even
+// where no power limit is known that would give the difference away.
+func TestResetOfABoardWithoutLimitIsNotBooked(t *testing.T) {
+	b := Board{UUID: "GPU-1", At: time.Now(), Energy: 500_000_000, HasEnergy: true, Instances: []Instance{{Key: "MIG-a", Slices: 7, OfSlices: 7, Graphics: known(1)}}}
+	s := &script{boards: []Board{b}}
+	m := newMeter(t, s, DefaultConfig())
+	for i, step := range []struct{ register, want uint64 }{{500_000_000, 0}, {600_000_000, 100_000_000}, {3_000_000, 100_000_000}, {5_000_000, 102_000_000}} {
+		s.boards[0].At, s.boards[0].Energy = b.At.Add(time.Duration(i)*time.Second), step.register
+		rs, err := m.Read(t.Context(), nil)
+		if err != nil || rs[1].Energy != step.want {
+			t.Fatalf("register %d: instance holds %d µJ, %v, want %d", step.register, rs[1].Energy, err, step.want)
+		}
+	}
+}
+
 func TestIdleEnergyFollowsSlicesAndFreeSlicesStayWithTheBoard(t *testing.T) {
 	c := DefaultConfig()
 	c.Idle = 70
@@ -176,6 +191,16 @@ func TestPowerIsIntegratedForInstances(t *testing.T) {
 	}
 	if rs, _ := m.Read(t.Context(), nil); rs[1].Energy != 300_000_000 {
 		t.Errorf("100 W to 200 W in 2 s = %d µJ, want 300 J", rs[1].Energy)
+	}
+}
+
+// A100 and H100 look at their power a quarter of the time; their register counts
+// all of it, so it is what is read where a source shows both.
+func TestRegisterGoesBeforePower(t *testing.T) {
+	s := &script{boards: []Board{{UUID: "GPU-1", At: time.Now(), Energy: 7, HasEnergy: true, Power: 300, HasPower: true}}}
+	rs, err := newMeter(t, s, DefaultConfig()).Read(t.Context(), nil)
+	if err != nil || len(rs) != 1 || !rs[0].HasEnergy || rs[0].HasPower {
+		t.Errorf("%+v, %v", rs, err)
 	}
 }
 
