@@ -29,7 +29,7 @@ e2e: build ## Run end to end: examples, real plugin processes, the DCGM stand-in
 	$(BIN)/wattle validate
 	$(GO) test -count=1 -tags e2e ./plugins/... ./cmd/...
 	@command -v promtool >/dev/null || echo "promtool is not installed (Debian: prometheus): rules and metrics are not checked by it"
-	$(GO) test -count=1 ./deploy ./telemetry/exporter -run Promtool
+	$(GO) test -count=1 -tags e2e ./deploy ./telemetry/exporter -run 'Promtool|Prometheus'
 	cd plugins/dcgm && CGO_ENABLED=1 $(GO) vet -modfile=go.standin.mod ./... && CGO_ENABLED=1 $(GO) test -count=1 -modfile=go.standin.mod ./...
 
 bench: ## Run the benchmarks behind every speed and memory figure
