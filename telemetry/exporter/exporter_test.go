@@ -343,7 +343,7 @@ func TestCountersNeverFall(t *testing.T) {
 			for i := range totals {
 				if r.IntN(3) > 0 && epoch >= i {
 					totals[i] += wattle.Microjoules(r.Int64N(5_000_000))
-					s.Functions = append(s.Functions, exporter.FunctionEnergy{Namespace: "n", Function: fmt.Sprint("f", i), Component: wattle.Package, Energy: totals[i]})
+					s.Functions = append(s.Functions, exporter.FunctionEnergy{Namespace: "n", Function: fmt.Sprint("f", i), Component: wattle.Package, Energy: totals[i] / wattle.Microjoules(1+r.IntN(50)/49)})
 					n := uint64(r.IntN(4))
 					counted += n
 					s.Finished = append(s.Finished, exporter.Invocations{Namespace: "n", Function: fmt.Sprint("f", i), Count: n, Energy: 1})
@@ -414,6 +414,11 @@ func TestGaugesAreOfTheEpoch(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d intensities, want 1", n)
+	}
+	e.Publish(whole())
+	back := `wattle_grid_carbon_intensity_grams_per_kilowatt_hour{kind="marginal",provider="static",quality="static",scope="lifecycle",zone="FR"}`
+	if v := values(t, e)[back]; v != 610 {
+		t.Errorf("an intensity that is told again is %v", v)
 	}
 }
 
