@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -123,4 +124,30 @@ func processor(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkMemory is the heap that an exporter holds at 1,000 functions once it
+// was scraped.
+func BenchmarkMemory(b *testing.B) {
+	s := busy(1000)
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	r.Header.Set("Accept", asOpen)
+	r.Header.Set("Accept-Encoding", "gzip")
+	for b.Loop() {
+		before := heap()
+		e := start(b, exporter.DefaultConfig())
+		e.Publish(s)
+		e.ServeHTTP(&counter{head: http.Header{}}, r)
+		b.ReportMetric((heap()-before)/(1<<20), "heap-MiB")
+		runtime.KeepAlive(e)
+	}
+}
+
+// heap is what is in use after a collection, in bytes.
+func heap() float64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
 }

@@ -16,7 +16,7 @@ const maxLabels = 5
 // values are the values of a family's labels in its order, valid UTF-8.
 type values [maxLabels]string
 
-// row is what one series was last told.
+// row is what a source last told under its own labels.
 type row struct {
 	series *series
 	epoch  uint64
@@ -24,13 +24,15 @@ type row struct {
 	last   int64 // highest sum of any epoch
 }
 
-// series is one exported line with its value.
+// series is one exported line, in one piece of memory; row is that of its own
+// labels.
 type series struct {
-	values values
-	metric *dto.Metric
-	value  *float64
-	total  int64
-	epoch  uint64
+	row
+	total   int64
+	value   float64
+	metric  dto.Metric
+	counter dto.Counter
+	labels  [maxLabels]*dto.LabelPair
 }
 
 // book holds the series of one family. A counter is an integer that only grows:
@@ -40,8 +42,7 @@ type book struct {
 	family Family
 	order  []int // positions of Labels by name
 	rows   map[values]*row
-	series []*series
-	sorted bool
+	sorted bool // whether dto.Metric has all series in order
 	dto    dto.MetricFamily
 }
 
@@ -80,18 +81,23 @@ func (p *pairs) of(name, value string) *dto.LabelPair {
 
 // line returns a new series with value 0.
 func (b *book) line(v values, p *pairs) *series {
-	s := &series{values: v, value: new(float64), metric: new(dto.Metric)}
+	s := new(series)
+	s.series = s
+	n := 0
 	for _, i := range b.order {
 		if v[i] != "" {
-			s.metric.Label = append(s.metric.Label, p.of(b.family.Labels[i], v[i]))
+			s.labels[n] = p.of(b.family.Labels[i], v[i])
+			n++
 		}
 	}
+	s.metric.Label = s.labels[:n:n]
 	if b.family.Type == CounterType {
-		s.metric.Counter = &dto.Counter{Value: s.value, CreatedTimestamp: p.start}
+		s.counter.Value, s.counter.CreatedTimestamp = &s.value, p.start
+		s.metric.Counter = &s.counter
 	} else {
-		s.metric.Gauge = &dto.Gauge{Value: s.value}
+		s.metric.Gauge = &dto.Gauge{Value: &s.value}
 	}
-	b.series, b.sorted = append(b.series, s), false
+	b.sorted = false
 	return s
 }
 
@@ -104,14 +110,13 @@ func (b *book) find(v, shown values, zero bool, p *pairs) *row {
 	if zero && b.family.sparse {
 		return nil
 	}
-	r := new(row)
-	b.rows[v] = r
-	switch {
-	case v == shown:
-		r.series = b.line(v, p)
-	default:
-		r.series = b.find(shown, shown, false, p).series
+	var r *row
+	if v == shown {
+		r = &b.line(v, p).row
+	} else {
+		r = &row{series: b.find(shown, shown, false, p).series}
 	}
+	b.rows[v] = r
 	return r
 }
 
@@ -130,7 +135,7 @@ func (b *book) count(epoch uint64, v, shown values, total int64, p *pairs) {
 	if grown := r.sum - r.last; grown > 0 {
 		r.last = r.sum
 		r.series.total = plus(r.series.total, grown)
-		*r.series.value = float64(r.series.total) / b.family.scale
+		r.series.value = float64(r.series.total) / b.family.scale
 	}
 }
 
@@ -145,39 +150,49 @@ func plus(a, b int64) int64 {
 // set takes the value of a gauge; the last of an epoch holds.
 func (b *book) set(epoch uint64, v values, value float64, p *pairs) {
 	s := b.find(v, v, false, p).series
-	s.epoch, *s.value = epoch, value
+	s.epoch, s.value = epoch, value
 }
 
 // forget drops the series of gauges that this epoch did not set, so that an old
 // value is not taken for a present one.
 func (b *book) forget(epoch uint64) {
-	if b.family.Type != GaugeType || !slices.ContainsFunc(b.series, func(s *series) bool { return s.epoch != epoch }) {
+	if b.family.Type != GaugeType {
 		return
 	}
-	b.series = slices.DeleteFunc(b.series, func(s *series) bool {
-		if s.epoch != epoch {
-			delete(b.rows, s.values)
+	for v, r := range b.rows {
+		if r.epoch != epoch {
+			delete(b.rows, v)
+			b.sorted = false
 		}
-		return s.epoch != epoch
-	})
-	b.sorted = false
+	}
 }
 
 // render returns the family for an encoder, ordered by labels, or nil when it
 // has no series. It is the book's own and changes with the next epoch.
 func (b *book) render() *dto.MetricFamily {
-	if len(b.series) == 0 {
+	if !b.sorted {
+		b.sort()
+	}
+	if len(b.dto.Metric) == 0 {
 		return nil
 	}
-	if !b.sorted {
-		slices.SortFunc(b.series, func(x, y *series) int { return compare(x.values, y.values) })
-		b.dto.Metric = b.dto.Metric[:0]
-		for _, s := range b.series {
-			b.dto.Metric = append(b.dto.Metric, s.metric)
-		}
-		b.sorted = true
-	}
 	return &b.dto
+}
+
+func (b *book) sort() {
+	own := make([]values, 0, len(b.rows))
+	for v, r := range b.rows {
+		if r == &r.series.row { // others are folded into it
+			own = append(own, v)
+		}
+	}
+	slices.SortFunc(own, compare)
+	clear(b.dto.Metric)
+	b.dto.Metric = b.dto.Metric[:0]
+	for _, v := range own {
+		b.dto.Metric = append(b.dto.Metric, &b.rows[v].series.metric)
+	}
+	b.sorted = true
 }
 
 func compare(x, y values) int {
@@ -193,5 +208,5 @@ func compare(x, y values) int {
 func (b *book) grow(v values, by int64, p *pairs) {
 	s := b.find(v, v, false, p).series
 	s.total = plus(s.total, max(by, 0))
-	*s.value = float64(s.total) / b.family.scale
+	s.value = float64(s.total) / b.family.scale
 }
