@@ -30,6 +30,7 @@ type series struct {
 	row
 	total   int64
 	value   float64
+	text    string // of the labels, as labelText gives it
 	metric  dto.Metric
 	counter dto.Counter
 	labels  [maxLabels]*dto.LabelPair
@@ -42,7 +43,8 @@ type book struct {
 	family Family
 	order  []int // positions of Labels by name
 	rows   map[values]*row
-	sorted bool // whether dto.Metric has all series in order
+	sorted bool // whether lines and dto.Metric have all series in order
+	lines  []*series
 	dto    dto.MetricFamily
 }
 
@@ -82,7 +84,7 @@ func (p *pairs) of(name, value string) *dto.LabelPair {
 // line returns a new series with value 0.
 func (b *book) line(v values, p *pairs) *series {
 	s := new(series)
-	s.series = s
+	s.series, s.text = s, labelText(&b.family, b.order, v)
 	n := 0
 	for _, i := range b.order {
 		if v[i] != "" {
@@ -167,19 +169,11 @@ func (b *book) forget(epoch uint64) {
 	}
 }
 
-// render returns the family for an encoder, ordered by labels, or nil when it
-// has no series. It is the book's own and changes with the next epoch.
-func (b *book) render() *dto.MetricFamily {
-	if !b.sorted {
-		b.sort()
-	}
-	if len(b.dto.Metric) == 0 {
-		return nil
-	}
-	return &b.dto
-}
-
+// sort orders the series by labels, after some came or went.
 func (b *book) sort() {
+	if b.sorted {
+		return
+	}
 	own := make([]values, 0, len(b.rows))
 	for v, r := range b.rows {
 		if r == &r.series.row { // others are folded into it
@@ -187,10 +181,12 @@ func (b *book) sort() {
 		}
 	}
 	slices.SortFunc(own, compare)
+	clear(b.lines)
 	clear(b.dto.Metric)
-	b.dto.Metric = b.dto.Metric[:0]
+	b.lines, b.dto.Metric = b.lines[:0], b.dto.Metric[:0]
 	for _, v := range own {
-		b.dto.Metric = append(b.dto.Metric, &b.rows[v].series.metric)
+		s := b.rows[v].series
+		b.lines, b.dto.Metric = append(b.lines, s), append(b.dto.Metric, &s.metric)
 	}
 	b.sorted = true
 }

@@ -30,7 +30,11 @@ type Exporter struct {
 	zones     map[zoneName]int64
 	functions map[functionName]bool // whether it has series of its own
 	named     int
-	recent    struct{ function, shown functionName }
+	// recent is the last answer of shown; known is false before there is one.
+	recent struct {
+		known           bool
+		function, shown functionName
+	}
 
 	pages pages
 }
@@ -123,7 +127,7 @@ func (e *Exporter) countFunction(f id, total int64, namespace, function string, 
 // shown is the name under which a function is exported. It never changes for a
 // function, so that no total moves from one series to another.
 func (e *Exporter) shown(n functionName) functionName {
-	if n == e.recent.function {
+	if e.recent.known && n == e.recent.function {
 		return e.recent.shown
 	}
 	own, known := e.functions[n]
@@ -134,7 +138,7 @@ func (e *Exporter) shown(n functionName) functionName {
 		}
 		e.functions[n] = own
 	}
-	e.recent.function, e.recent.shown = n, n
+	e.recent.known, e.recent.function, e.recent.shown = true, n, n
 	if !own {
 		e.recent.shown = functionName{"", Folded}
 	}

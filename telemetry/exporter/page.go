@@ -41,6 +41,7 @@ type pages struct {
 	mu   sync.Mutex
 	of   map[pageKey]*page
 	gzip *gzip.Writer
+	text []byte // of a writer
 }
 
 // ServeHTTP answers a scrape in the format that it prefers: OpenMetrics,
@@ -163,13 +164,22 @@ func (e *Exporter) encode(dst io.Writer, format expfmt.Format) (uint64, error) {
 		return 0, fmt.Errorf("exporter: metrics of the process: %w", err)
 	}
 	enc := expfmt.NewEncoder(dst, format)
+	w := writer{dst: dst, open: format.FormatType() == expfmt.TypeOpenMetrics, buf: e.pages.text[:0]}
+	defer func() { e.pages.text = w.buf }()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, b := range e.books {
-		if f := b.render(); f != nil {
-			if err := enc.Encode(f); err != nil {
-				return 0, fmt.Errorf("exporter: %s: %w", b.family.Name, err)
-			}
+		b.sort()
+		var err error
+		switch {
+		case len(b.lines) == 0:
+		case isText(format.FormatType()):
+			err = w.write(b)
+		default:
+			err = enc.Encode(&b.dto)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("exporter: %s: %w", b.family.Name, err)
 		}
 	}
 	return e.epoch, finish(enc, more)

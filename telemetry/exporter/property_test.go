@@ -1,13 +1,18 @@
 package exporter_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"math"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/prometheus/common/expfmt"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
@@ -22,6 +27,7 @@ func TestAnySnapshotCanBeRead(t *testing.T) {
 	odd := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "a", "\xff", "\xfe", "\uFFFD", "a\"}\n# HELP x", "\\", "\x00", exporter.Folded}))
 	any := rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, -1, 1, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64}))
 	whole := rapid.Int64()
+	none := exporter.FunctionEnergy{} // without a name: the first was once not counted
 	small := rapid.Uint8Range(0, 12)
 	rapid.Check(t, func(r *rapid.T) {
 		c := quiet()
@@ -50,6 +56,7 @@ func TestAnySnapshotCanBeRead(t *testing.T) {
 				s.Fetches = append(s.Fetches, exporter.Fetches{Feed: exporter.Feed(kind), Provider: text(), Outcome: text(), Count: int64(energy())})
 				s.Collectors = append(s.Collectors, exporter.Collector{Name: text(), Up: kind > 3})
 			}
+			s.Functions = append(s.Functions, none)
 			e.Publish(s)
 		}
 		a := flat(t, parse(t, scrape(t, e, asText, "gzip")))
@@ -57,6 +64,7 @@ func TestAnySnapshotCanBeRead(t *testing.T) {
 		if len(a) != len(b) {
 			r.Fatalf("%d samples as text, %d as protobuf", len(a), len(b))
 		}
+		sameBytes(t, e)
 		functions := map[string]bool{}
 		for k, v := range a {
 			if b[k] != v {
@@ -139,4 +147,50 @@ func TestCountersSayWhenTheyBegan(t *testing.T) {
 	if got := m.Counter.CreatedTimestamp; got.AsTime() != timestamppb.New(noon).AsTime() {
 		t.Errorf("counters began at %v", got)
 	}
+}
+
+// sameBytes holds the text formats to what expfmt writes of the same families.
+func sameBytes(t testing.TB, e http.Handler) {
+	t.Helper()
+	families := parse(t, scrape(t, e, asProtobuf, ""))
+	for accept, format := range map[string]expfmt.Format{asText: expfmt.FmtText, asOpen: expfmt.FmtOpenMetrics_1_0_0} {
+		have, err := io.ReadAll(scrape(t, e, accept, "").Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want bytes.Buffer
+		enc := expfmt.NewEncoder(&want, format)
+		for _, f := range exporter.Catalogue() {
+			if families[f.Name] == nil {
+				continue
+			}
+			if err := enc.Encode(families[f.Name]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := enc.(expfmt.Closer).Close(); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(sections(have), sections(want.Bytes())) {
+			t.Fatalf("%s: have\n%s\nwant\n%s", accept, have, want.Bytes())
+		}
+	}
+}
+
+// sections cuts a page before each family and orders the pieces: the histogram
+// has another place on the page than in the catalogue.
+func sections(page []byte) []string {
+	out := strings.SplitAfter(strings.ReplaceAll(string(page), "\n# HELP ", "\n\x00# HELP "), "\x00")
+	for i := range out {
+		out[i] = strings.Trim(strings.TrimSuffix(out[i], "# EOF\n"), "\x00")
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestTextIsWhatTheLibraryWrites(t *testing.T) {
+	e := start(t, quiet())
+	sameBytes(t, e) // before any snapshot
+	e.Publish(whole())
+	sameBytes(t, e)
 }
