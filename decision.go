@@ -12,6 +12,9 @@ type Decision struct {
 	Target  int32
 	Sandbox Sandbox
 	Start   time.Time
+	// Run is how long it runs, start-up included, until it pauses and is placed
+	// again; 0 is to the end.
+	Run time.Duration
 	// Estimate is the chosen candidate's row.
 	Estimate Estimate
 	// G is the minimised scalar in grams: carbon + seconds + dollars at the
@@ -58,12 +61,13 @@ const (
 	ReasonCapacity
 	ReasonConcurrency
 	ReasonUnhealthy
+	ReasonDeferral
 )
 
 func reasonNames() []string {
 	return []string{
 		"policy", "accelerator", "isolation", "residency", "latency limit", "cost limit",
-		"carbon limit", "start deadline", "capacity", "concurrency limit", "cluster unhealthy",
+		"carbon limit", "start deadline", "capacity", "concurrency limit", "cluster unhealthy", "deferral policy",
 	}
 }
 

@@ -36,6 +36,8 @@ type Function struct {
 	Concurrency int32
 	// MaxInstances bounds the instances alive at a time; 0 means no bound.
 	MaxInstances int32
+	// Interruptible work that may wait may also pause: it runs in stretches.
+	Interruptible bool
 	// In and Out are bytes moved from and to the caller's region per invocation.
 	In, Out Bytes
 	// Params are the request parameters used where a request states none.
@@ -126,11 +128,14 @@ func (p *Profile) validate() error {
 // Params are the values of one request that a policy may read. They are
 // comparable, so that equal requests share one cached plan.
 type Params struct {
-	SLO      time.Duration // end-to-end latency wanted; 0 means none
-	Budget   USD           // most money per invocation; 0 means none
-	Cap      GramsCO2e     // most emissions per invocation; 0 means none
-	Region   RegionID      // where the caller and its data are; empty means home
-	Deadline time.Duration // may start at most this much later; 0 means now
+	SLO    time.Duration // end-to-end latency wanted; 0 means none
+	Budget USD           // most money per invocation; 0 means none
+	Cap    GramsCO2e     // most emissions per invocation; 0 means none
+	Region RegionID      // where the caller and its data are; empty means home
+	// Deadline is the slack: it may start at most this much later, or, where it is
+	// interruptible, wait this long in all; 0 means now. What is waited within it
+	// is no latency: not in limits, not in the objective, not in what is reported.
+	Deadline time.Duration
 }
 
 // Request asks for a place for one invocation.
@@ -142,4 +147,32 @@ type Request struct {
 	// Scale multiplies the mean execution time of this invocation. It is known
 	// only to the simulator, which uses it after the decision; 0 means 1.
 	Scale float64
+	// Waited is how long it has waited already, and Done the share of the mean
+	// execution that earlier stretches have done, 0 at first. Params.Deadline is
+	// what is left of the slack.
+	Waited time.Duration
+	Done   float64
+}
+
+// Task is deferrable work as one place would run it.
+type Task struct {
+	// Start and Exec are the expected start-up and the expected rest of the work.
+	Start, Exec time.Duration
+	// Slack is how much longer it may wait in all, Waited how long it has waited.
+	Slack, Waited time.Duration
+	// Holds is how long the present intensity is known to hold; 0 if unknown.
+	Holds time.Duration
+	// Interruptible work may run in several stretches.
+	Interruptible bool
+}
+
+// Stretch is the next time in which a task runs.
+type Stretch struct {
+	// Wait is from now to its start, at most the slack.
+	Wait time.Duration
+	// Run is how long it runs, start-up included, until it pauses; 0 is to the end.
+	Run time.Duration
+	// Intensity is what is expected on average of all the time that the task will
+	// run; 0 if nothing is known.
+	Intensity GramsPerKWh
 }

@@ -39,6 +39,13 @@ type Keeper interface {
 	Step(now time.Time, s *state.Snapshot, e wattle.Event, out []wattle.Action) []wattle.Action
 }
 
+// Deferrer decides when deferrable requests run, in place of the ranking by
+// least G over start slots.
+type Deferrer interface {
+	// First returns the first stretch in which w runs in the zone that z tells of.
+	First(now time.Time, z *state.ZoneSignal, w *wattle.Task) wattle.Stretch
+}
+
 // Config is everything a Core is made of.
 type Config struct {
 	// Stages filter and measure, in order. Required.
@@ -49,10 +56,14 @@ type Config struct {
 	Keeper Keeper
 	// Chooser replaces the ranking by least G; nil ranks.
 	Chooser Chooser
-	// Slot is the raster of start slots for deferrable requests; 0 disables
-	// deferral. MaxSlots bounds how many slots one request is measured for.
+	// Slot is the raster of start slots for deferrable requests, which are ranked
+	// by G like places are; 0 disables this choice. MaxSlots bounds how many slots
+	// one request is measured for.
 	Slot     time.Duration
 	MaxSlots int
+	// Deferrer, if not nil, decides instead when such requests run in each zone;
+	// places are then ranked by the G of their own times.
+	Deferrer Deferrer
 	// Hold is how long an unused instance is kept. A use is expected to cost the
 	// idle time until the next one, at most Hold; 0 leaves keep-alive out.
 	Hold time.Duration
@@ -90,6 +101,7 @@ type Core struct {
 	actions []wattle.Action
 	built   uint64
 	paces   []pace
+	waits   waits
 }
 
 // New returns a Core, or what is wrong with its configuration.
@@ -117,7 +129,9 @@ func (c *Core) Built() uint64 { return c.built }
 // none is feasible the decision says why, and Wait names the target to queue
 // at if only capacity stands in the way.
 func (c *Core) Place(now time.Time, s *state.Snapshot, r *wattle.Request) wattle.Decision {
+	c.waits = waits{decide: true, waited: r.Waited, done: r.Done}
 	p := c.plan(now, s, r)
+	p.at, p.step = now, c.step()
 	d := wattle.Decision{
 		Sequence: r.Sequence, Function: r.Function, Target: -1, Wait: -1, Reasons: p.reasons,
 		Considered: p.considered, Feasible: p.feasible, Lifecycle: p.intent.Lifecycle, Policy: p.intent.Policy, Revision: s.Revision,

@@ -13,11 +13,13 @@ import (
 func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) wattle.Explanation {
 	d := c.Place(now, s, r)
 	p := c.plan(now, s, r)
+	p.at, p.step = now, c.step()
 	b := p.bounds(s, r.Function)
 	var intent wattle.Intent
 	params, home := p.params, s.Fleet.ClusterIndex(r.Function.Home)
 	o := c.outlook(r.Function.Index, now, s)
 	c.measure(now, s, r.Function, &params, &intent, home, o)
+	c.waits = waits{}
 	x := &c.scratch
 	x.relate(s, home, &intent.Limits)
 	columns := x.columns
@@ -36,7 +38,7 @@ func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) watt
 		if float64(columns.Cost[i]) > b.cost {
 			out.Refused |= wattle.ReasonCost
 		}
-		why := available(s, r.Function, &k)
+		why := p.available(s, r.Function, &k)
 		out.Available = why == 0
 		out.Refused |= why
 		out.Chosen = d.Placed && k.target == d.Target && k.sandbox == d.Sandbox && now.Add(columns.Delay[i]).Equal(d.Start)
@@ -66,7 +68,7 @@ func (c *Core) Estimate(now time.Time, s *state.Snapshot, f *wattle.Function, ta
 // until its next call.
 func (c *Core) Candidates(now time.Time, s *state.Snapshot, f *wattle.Function) (*wattle.Columns, []wattle.Reasons) {
 	p := c.cfg.Policy
-	c.cfg.Policy = nil
+	c.cfg.Policy, c.waits = nil, waits{}
 	intent := wattle.Intent{}
 	c.measure(now, s, f, &wattle.Params{Region: f.Params.Region}, &intent, s.Fleet.ClusterIndex(f.Home), outlook{})
 	c.cfg.Policy = p

@@ -96,7 +96,7 @@ func (p *plan) bounds(s *state.Snapshot, f *wattle.Function) bounds {
 	if l.CostOverCheapest > 0 {
 		least := math.Inf(1)
 		for i := range p.keys {
-			if k := &p.keys[i]; k.admits != 0 && available(s, f, k) == 0 {
+			if k := &p.keys[i]; k.admits != 0 && p.available(s, f, k) == 0 {
 				least = min(least, float64(p.rows[k.row].est.Cost))
 			}
 		}
@@ -124,12 +124,12 @@ func permille(v, m int64) int64 {
 	return v * m / 1000
 }
 
-// available says why a candidate cannot be taken now, or 0. Later slots are
-// taken to have room: the request is placed again when its slot comes.
-func available(s *state.Snapshot, f *wattle.Function, k *key) wattle.Reasons {
+// available says why a candidate cannot be taken, or 0. A later slot must have
+// room beside what is promised; the request is placed again when it comes.
+func (p *plan) available(s *state.Snapshot, f *wattle.Function, k *key) wattle.Reasons {
 	switch {
 	case k.slot > 0:
-		return 0
+		return p.later(s, f, k)
 	case k.sandbox == wattle.Warm:
 		if s.Load.Warm(f.Index, k.target) == 0 {
 			return wattle.ReasonCapacity
@@ -156,7 +156,7 @@ func (p *plan) least(s *state.Snapshot, f *wattle.Function, b *bounds) *key {
 		if best != nil && !k.before(best) {
 			break
 		}
-		if p.excess(k, b) == 0 && available(s, f, k) == 0 {
+		if p.excess(k, b) == 0 && p.available(s, f, k) == 0 {
 			return k
 		}
 	}
@@ -176,7 +176,7 @@ func (p *plan) refuse(d *wattle.Decision, s *state.Snapshot, f *wattle.Function,
 			d.Reasons |= why
 			continue
 		}
-		d.Reasons |= available(s, f, k)
+		d.Reasons |= p.available(s, f, k)
 		if (first == nil || k.before(first)) && s.Fleet.Holds(k.target, f.Needs) {
 			first, d.Wait = k, k.target
 		}
@@ -187,7 +187,7 @@ func (p *plan) refuse(d *wattle.Decision, s *state.Snapshot, f *wattle.Function,
 func take(d *wattle.Decision, k *key, w *row, now time.Time) {
 	d.Placed, d.Target, d.Sandbox, d.Reasons, d.Wait = true, k.target, k.sandbox, 0, -1
 	d.Start, d.G, d.Estimate = now, wattle.GramsCO2e(k.g), w.est
-	if w.delay > 0 {
+	if d.Run = w.run; w.delay > 0 {
 		d.Start = now.Add(w.delay)
 	}
 }
@@ -198,7 +198,7 @@ func (c *Core) choose(d *wattle.Decision, p *plan, b *bounds, now time.Time, s *
 	c.options, c.from = c.options[:0], c.from[:0]
 	for i := range p.keys {
 		k := &p.keys[i]
-		if k.admits != 0 && k.slot == 0 && p.excess(k, b) == 0 && available(s, r.Function, k) == 0 {
+		if k.admits != 0 && (k.slot == 0 || c.cfg.Deferrer != nil) && p.excess(k, b) == 0 && p.available(s, r.Function, k) == 0 {
 			c.offer(p, i)
 		}
 	}

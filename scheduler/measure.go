@@ -17,6 +17,10 @@ type scratch struct {
 	batch    state.Batch
 	g, base  []float64 // with and without the congestion price
 	hold     []float64 // vCPU·s that the price applies to; 0 before the first price
+	runs     []time.Duration // until a pause, by target; empty: to the end
+	zone     state.ZoneSignal
+	ahead    []wattle.GramsPerKWh
+	full     []bool
 	ranks    []rank
 	merged   []rank
 	// The plan, and the number of plans built then, that the columns are of.
@@ -29,9 +33,13 @@ type scratch struct {
 func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, params *wattle.Params, intent *wattle.Intent, home int, o outlook) {
 	x := &c.scratch
 	*intent = c.intent(f, params)
-	x.enumerate(s.Fleet, f, c.slots(params, intent), c.cfg.Slot)
+	slots, step := c.raster(params, intent)
+	x.enumerate(s.Fleet, f, slots, step)
 	x.batch.Targets = len(s.Fleet.Targets)
 	c.apply(now, s, f, params, intent, home, o.keep)
+	if x.runs = x.runs[:0]; c.defers(params, intent) {
+		c.shift(now, s, f, slack(params, intent))
+	}
 	c.judge(s, f, params)
 	x.judge(s, f, params, intent, o)
 }
@@ -151,18 +159,6 @@ func (x *scratch) weigh(o *wattle.Objective) {
 // DefaultIntent minimises operational carbon without limits.
 func DefaultIntent() wattle.Intent {
 	return wattle.Intent{Objective: wattle.Objective{Carbon: 1}, Policy: "built-in"}
-}
-
-// slots is the number of start slots to consider, at least one.
-func (c *Core) slots(p *wattle.Params, in *wattle.Intent) int {
-	if c.cfg.Slot <= 0 || p.Deadline < c.cfg.Slot {
-		return 1
-	}
-	d := p.Deadline
-	if in.Lifecycle.DeferMax > 0 {
-		d = min(d, in.Lifecycle.DeferMax)
-	}
-	return 1 + min(int(d/c.cfg.Slot), c.cfg.MaxSlots)
 }
 
 // enumerate lists (target, sandbox) now and (target, cold) for later slots.

@@ -31,6 +31,8 @@ type plan struct {
 	relative   bool // intent has limits relative to other candidates
 	params     wattle.Params
 	intent     wattle.Intent
+	at         time.Time     // of the present request
+	step       time.Duration // between start slots; 0 where a Deferrer plans them
 }
 
 // key ranks one candidate.
@@ -70,6 +72,7 @@ func (k *key) before(o *key) bool {
 // row is what must be known of a candidate to take it.
 type row struct {
 	delay time.Duration
+	run   time.Duration // until a pause, 0: to the end
 	est   wattle.Estimate
 }
 
@@ -104,8 +107,12 @@ func (c *Core) build(p *plan, now time.Time, s *state.Snapshot, f *wattle.Functi
 	c.measure(now, s, f, &p.params, &p.intent, home, c.outlook(f.Index, now, s))
 	p.fleet, p.function, p.epoch, p.priced = s.Fleet, f, s.Epoch, s.PriceRevision
 	p.compile(&c.scratch, now, s, home)
-	if c.cfg.Chooser != nil || p.intent.Limits.CostOverCheapest > 0 {
+	planned := len(c.scratch.runs) > 0
+	if planned || c.cfg.Chooser != nil || p.intent.Limits.CostOverCheapest > 0 {
 		p.keepAll(&c.scratch)
+	}
+	if planned {
+		p.until = p.from - 1 // waiting depends on the instant and on the request: not for others
 	}
 	c.scratch.of, c.scratch.built = p, c.built
 }
@@ -216,7 +223,11 @@ func (p *plan) keep(x *scratch, k *key) {
 		i += int(p.warm) * (int(k.slot) + 1)
 	}
 	k.row = int32(len(p.rows))
-	p.rows = append(p.rows, row{x.columns.Delay[i], estimate(&x.columns, i)})
+	w := row{delay: x.columns.Delay[i], est: estimate(&x.columns, i)}
+	if len(x.runs) > 0 {
+		w.run = x.runs[k.target]
+	}
+	p.rows = append(p.rows, w)
 }
 
 // row returns what is known of a key, measuring it again where it was not kept.
@@ -233,7 +244,7 @@ func (c *Core) row(p *plan, k *key, now time.Time, s *state.Snapshot) *row {
 		delay := time.Duration(k.slot) * c.cfg.Slot
 		c.single(now, s, p.function, &p.params, &p.intent, k.target, k.sandbox, delay, c.outlook(p.function.Index, now, s).keep)
 		k.row = int32(len(p.rows))
-		p.rows = append(p.rows, row{delay, estimate(&c.scratch.columns, 0)})
+		p.rows = append(p.rows, row{delay: delay, est: estimate(&c.scratch.columns, 0)})
 	}
 	return &p.rows[k.row]
 }

@@ -9,30 +9,28 @@ import (
 	"github.com/wattle-project/wattle/scheduler/state"
 )
 
-// arrive places one invocation that arrived at `at`, now or after waiting.
-// from is the queue it waited in, or -1. It reports whether it was placed.
-func (r *run) arrive(fn int32, scale float32, at int64, seq uint64, from int32) bool {
-	r.request = wattle.Request{Sequence: seq, Function: r.fns[fn], Scale: float64(scale)}
-	if waited := r.now - at; waited > 0 && r.request.Function.Params.Deadline > 0 {
-		r.request.Params = r.request.Function.Params
-		// Not 0: a request that states nothing has its function's own deadline.
-		r.request.Params.Deadline = max(1, r.request.Params.Deadline-time.Duration(waited))
+// arrive places one invocation, now or after waiting. from is the queue it
+// waited in, or -1. It reports whether it was placed.
+func (r *run) arrive(w *waiting, from int32) bool {
+	f := r.fns[w.fn]
+	r.request = wattle.Request{Sequence: w.seq, Function: f, Scale: float64(w.scale)}
+	if f.Params.Deadline > 0 {
+		r.slacken(w)
 	}
 	now, view := r.time(r.now), r.store.View()
 	d := r.decide(now, view)
 	r.tally.decisions++
 	if !d.Placed {
 		if from < 0 {
-			r.wait(&d, fn, scale, at, seq)
+			r.wait(&d, w)
 		}
 		return false
 	}
 	if d.Start.After(now) {
-		r.tally.deferred++
-		r.control.postpone(d.Start.UnixNano()-r.base, waiting{fn, scale, at, seq})
+		r.postpone(&d, w)
 		return true
 	}
-	r.start(&d, fn, scale, at)
+	r.start(&d, w)
 	return true
 }
 
@@ -48,7 +46,7 @@ func (r *run) decide(now time.Time, view *state.Snapshot) wattle.Decision {
 }
 
 // start runs a placed invocation and books what it takes.
-func (r *run) start(d *wattle.Decision, fn int32, scale float32, at int64) {
+func (r *run) start(d *wattle.Decision, w *waiting) {
 	f := d.Function
 	id, err := r.store.Assume(d, r.cfg.Pick, r.time(r.now), time.Time{})
 	if err != nil {
@@ -70,48 +68,70 @@ func (r *run) start(d *wattle.Decision, fn int32, scale float32, at int64) {
 	default:
 		ready = max(ready, s.ready) // joins an instance that may still be starting
 	}
-	exec := int64(float64(d.Estimate.Exec) * float64(scale))
-	end := ready + exec
-	r.wheel.push(event{at: end, kind: finished, id: uint64(r.hold(id))})
+	p := piece{end: ready + int64(float64(d.Estimate.Exec)*float64(w.scale)), to: entire}
+	if w.work != nil || f.Params.Deadline > 0 && r.defers() {
+		p = r.cut(d, w, ready)
+	}
+	r.wheel.push(event{at: p.end, kind: finished, id: uint64(r.hold(id, p.rest))})
 	if d.Sandbox != wattle.Warm || in.Rested != 0 {
 		r.obey(r.core.Step(r.time(r.now), r.store.View(), wattle.Event{Kind: wattle.Started, Function: f, Target: d.Target, Instance: id, Sandbox: d.Sandbox}))
 	}
-	r.account(d, fn, scale, at, ready, end)
+	r.account(d, w, ready, &p)
 }
 
-// account books one invocation: dynamic energy, money, latency, the hash.
-func (r *run) account(d *wattle.Decision, fn int32, scale float32, at, ready, end int64) {
+// account books one stretch of an invocation, which mostly is all of it: dynamic
+// energy, money, the hash; what is counted once goes to the first or the last.
+func (r *run) account(d *wattle.Decision, w *waiting, ready int64, p *piece) {
 	l, t, e, f := r.ledger, d.Target, &d.Estimate, d.Function
 	c := l.at(t, r.now)
-	c.invocations++
-	if d.Sandbox != wattle.Warm {
-		c.cold++
+	target := &r.cfg.Fleet.Targets[t]
+	cold := d.Sandbox != wattle.Warm
+	if cold {
 		l.spend(t, starting, e.StartEnergy.Micro(), r.now, ready)
 	}
-	l.spend(t, running, e.ExecEnergy.Times(float64(scale)).Micro(), ready, end)
-	target := &r.cfg.Fleet.Targets[t]
-	billed := time.Duration(end - ready)
+	l.spend(t, running, p.share(e.ExecEnergy.Times(float64(w.scale)).Micro()), ready, p.end)
+	billed := time.Duration(p.end - ready)
 	if target.Price.BillInit {
-		billed = time.Duration(end - r.now)
+		billed = time.Duration(p.end - r.now)
 	}
 	l.bills[t].charge(&f.Needs, uint64(target.Price.Billed(billed)/time.Microsecond))
-	if f.In+f.Out > 0 {
-		r.move(c, f, t)
+	if p.from == 0 {
+		c.invocations++
+		l.bills[t].requests++
+		if cold {
+			c.cold++
+		}
+		if f.In+f.Out > 0 {
+			r.move(c, f, t)
+		}
+	} else {
+		r.tally.resumes++
 	}
-	latency := time.Duration(end-at) + e.Network
-	r.tally.latency.Add(latency)
-	slo := f.Params.SLO
-	if slo > 0 && latency > slo {
-		r.tally.misses++
+	if p.to == entire {
+		r.complete(w, p.end, e.Network)
 	}
 	cluster := int32(target.Cluster)
-	if r.last[fn] != cluster {
-		if r.last[fn] >= 0 {
+	if r.last[w.fn] != cluster {
+		if r.last[w.fn] >= 0 {
 			r.tally.moves++
 		}
-		r.last[fn] = cluster
+		r.last[w.fn] = cluster
 	}
-	r.tally.mix(uint64(r.now)<<16 ^ uint64(fn)<<40 ^ uint64(t)<<4 ^ uint64(d.Sandbox))
+	r.tally.mix(uint64(r.now)<<16 ^ uint64(w.fn)<<40 ^ uint64(t)<<4 ^ uint64(d.Sandbox))
+}
+
+// complete books the latency of an invocation whose last stretch ends at end.
+// Waiting within a request's own slack is delay, not latency.
+func (r *run) complete(w *waiting, end int64, network time.Duration) {
+	p := &r.fns[w.fn].Params
+	latency := time.Duration(end-w.at) + network
+	if p.Deadline > 0 {
+		latency -= r.delay(w)
+	}
+	r.tally.latency.Add(latency)
+	if p.SLO > 0 && latency > p.SLO {
+		r.tally.misses++
+	}
 }
 
 // move books the energy and money of moving an invocation's data.
@@ -172,7 +192,7 @@ func (r *run) bookBusy(in *state.Instance, slot int32, to int64) {
 
 // finish ends a running request.
 func (r *run) finish(n int32) {
-	id := r.pending[n].id
+	id, rest := r.pending[n].id, r.pending[n].rest
 	r.freed = append(r.freed, n)
 	in := r.store.Instance(id)
 	f, target, slot := in.Function, in.Target, state.Slot(id)
@@ -184,6 +204,9 @@ func (r *run) finish(n int32) {
 		r.obey(r.core.Step(r.time(r.now), r.store.View(), wattle.Event{
 			Kind: wattle.Finished, Function: f, Target: target, Instance: id, Lifecycle: r.sides[slot].keep,
 		}))
+	}
+	if rest != nil {
+		r.arrive(rest, -1)
 	}
 	if r.queues.waiting > 0 {
 		r.drain(f.Index, target)
@@ -260,13 +283,13 @@ func (r *run) mind(slot int32) {
 }
 
 // hold numbers a running request.
-func (r *run) hold(id wattle.InstanceID) int32 {
+func (r *run) hold(id wattle.InstanceID, rest *waiting) int32 {
 	if n := len(r.freed); n > 0 {
 		i := r.freed[n-1]
 		r.freed = r.freed[:n-1]
-		r.pending[i] = request{id}
+		r.pending[i] = request{id, rest}
 		return i
 	}
-	r.pending = append(r.pending, request{id})
+	r.pending = append(r.pending, request{id, rest})
 	return int32(len(r.pending) - 1)
 }

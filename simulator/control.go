@@ -64,7 +64,7 @@ func (r *run) govern(e *event) {
 	case arrival:
 		w := r.control.waits[e.id]
 		delete(r.control.waits, e.id)
-		r.arrive(w.fn, w.scale, w.at, w.seq, -1)
+		r.wake(&w)
 	case prewarm:
 		t := r.control.tasks[e.id]
 		delete(r.control.tasks, e.id)
@@ -101,6 +101,7 @@ func (r *run) turn(e *event) {
 // signals shows the scheduler the intensities of the slot that begins.
 func (r *run) signals() {
 	now := r.time(r.now).UTC()
+	r.store.Elapse(now)
 	if r.cfg.OnEpoch != nil {
 		r.cfg.OnEpoch(now)
 	}

@@ -133,9 +133,9 @@ func (c *cell) add(p part, e wattle.Microjoules) {
 	}
 }
 
-// charge books what the platform bills for holding r for us microseconds.
+// charge books what the platform bills for holding r for us microseconds; what a
+// request costs is counted apart.
 func (b *bill) charge(r *wattle.Resources, us uint64) {
-	b.requests++
 	b.cpu += us * uint64(r.CPU)
 	b.memory += us * uint64(mebibytes(r.Memory))
 	b.slices += us * uint64(r.Slices)

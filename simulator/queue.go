@@ -10,6 +10,9 @@ type waiting struct {
 	scale float32
 	at    int64
 	seq   uint64
+	// work is what is known of deferrable work beyond its arrival, nil until it
+	// has waited.
+	work *work
 }
 
 // fifo is a queue in a ring that grows.
@@ -51,24 +54,25 @@ func newQueues(targets int) queues {
 }
 
 // wait queues a request that could not be placed, or rejects it.
-func (r *run) wait(d *wattle.Decision, fn int32, scale float32, at int64, seq uint64) {
-	if d.Wait < 0 || r.cfg.Queue == 0 {
+func (r *run) wait(d *wattle.Decision, w *waiting) {
+	patient := r.patient(w)
+	if d.Wait < 0 || r.cfg.Queue == 0 && !patient {
 		r.reject(d)
 		return
 	}
 	q := &r.queues.targets[d.Wait]
 	if d.Reasons.Has(wattle.ReasonConcurrency) {
-		q = r.queues.functions[fn]
+		q = r.queues.functions[w.fn]
 		if q == nil {
 			q = &fifo{}
-			r.queues.functions[fn] = q
+			r.queues.functions[w.fn] = q
 		}
 	}
-	if r.cfg.Queue > 0 && q.n >= r.cfg.Queue {
+	if r.cfg.Queue >= 0 && q.n >= r.cfg.Queue && !patient {
 		r.reject(d)
 		return
 	}
-	q.push(waiting{fn, scale, at, seq})
+	q.push(*w)
 	r.queues.waiting++
 	r.tally.queued++
 }
@@ -100,7 +104,7 @@ func (r *run) drain(fn, target int32) {
 func (r *run) serve(q *fifo) {
 	for q.n > 0 {
 		w := *q.peek()
-		if !r.arrive(w.fn, w.scale, w.at, w.seq, 0) {
+		if !r.arrive(&w, 0) {
 			return
 		}
 		q.pop()

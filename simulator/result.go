@@ -15,8 +15,10 @@ type tally struct {
 	decisions, queued, rejected, deferred int64
 	misses, moves, evictions              int64
 	prewarms, prewarmsRefused             int64
+	waiting, paused, resumes              int64
+	deferrable, late, delay               int64 // delay in ns
 	idleAtEnd, busyAtEnd                  int64
-	reasons                               [11]int64
+	reasons                               [12]int64
 	latency                               Histogram
 	idle, busy                            int64 // instance ns
 	tailEnergy                            wattle.Joules
@@ -95,6 +97,12 @@ type Result struct {
 	Queued, Waiting, Rejected          int64
 	Deferred, Moves, Evictions, Misses int64
 	Prewarms, PrewarmsRefused          int64
+	// Deferrable is how many of the invocations had slack and began their last
+	// stretch, Delay what they waited within it in all, and Late how many waited
+	// longer than it. Resumes are stretches after the first; Paused is work that
+	// was between two stretches at the horizon.
+	Deferrable, Late, Resumes, Paused int64
+	Delay                             time.Duration
 	// IdleAtEnd and BusyAtEnd are the instances alive at the horizon.
 	IdleAtEnd, BusyAtEnd int64
 	// TailEnergy and TailCarbon are what the idle instances alive at the horizon
@@ -126,7 +134,8 @@ type Result struct {
 func (r *run) result() *Result {
 	t := &r.tally
 	res := &Result{
-		Queued: t.queued, Waiting: int64(r.queues.waiting + len(r.control.waits)), Rejected: t.rejected, Deferred: t.deferred, Moves: t.moves, Evictions: t.evictions, Misses: t.misses,
+		Queued: t.queued, Waiting: t.waiting, Rejected: t.rejected, Deferred: t.deferred, Moves: t.moves, Evictions: t.evictions, Misses: t.misses,
+		Deferrable: t.deferrable, Paused: t.paused, Resumes: t.resumes, Late: t.late, Delay: time.Duration(t.delay),
 		Prewarms: t.prewarms, PrewarmsRefused: t.prewarmsRefused, IdleAtEnd: t.idleAtEnd, BusyAtEnd: t.busyAtEnd, TailEnergy: t.tailEnergy, TailCarbon: t.tailCarbon,
 		Beyond: r.ledger.beyond, Latency: t.latency, Decisions: t.decisions, Plans: r.core.Built(), Explained: t.explained, IdleTime: time.Duration(t.idle), BusyTime: time.Duration(t.busy),
 		Reasons: make(map[string]int64), Series: make([][]Point, len(r.cfg.Fleet.Clusters)),

@@ -47,6 +47,8 @@ type side struct {
 // request is one running invocation.
 type request struct {
 	id wattle.InstanceID
+	// rest is what is left of work that pauses when this stretch ends, else nil.
+	rest *waiting
 }
 
 // Run simulates to the horizon. It stops with the context's error when ctx ends.
@@ -129,7 +131,7 @@ func (r *run) replay(ctx context.Context, src trace.Source) error {
 			}
 			r.advance(a.At, arrival)
 			r.obey(r.core.Step(r.time(a.At), r.store.View(), wattle.Event{Kind: wattle.Arrived, Function: r.fns[a.Function]}))
-			r.arrive(a.Function, a.Scale, a.At, r.seq, -1)
+			r.arrive(&waiting{fn: a.Function, scale: a.Scale, at: a.At, seq: r.seq}, -1)
 			r.seq++
 		}
 	}
@@ -172,6 +174,7 @@ func (r *run) fire(e *event) {
 func (r *run) close() {
 	r.advance(r.ledger.horizon, finished)
 	r.now = r.ledger.horizon
+	r.settle()
 	for slot := range int32(r.store.Slots()) {
 		in := r.store.Instance(r.store.IDAt(slot))
 		if in == nil {

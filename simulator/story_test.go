@@ -16,6 +16,7 @@ import (
 
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/scheduler"
+	"github.com/wattle-project/wattle/scheduler/lifecycle"
 	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/scheduler/stage"
 	"github.com/wattle-project/wattle/scheduler/state"
@@ -25,8 +26,8 @@ import (
 // TestStories runs whole simulations from text. Commands:
 //
 //	cluster ID grid=G[,G…] [vcpu= nodes= speed= pue= lon= gpu= mig=]   one intensity per slot, the last one lasts
-//	function ID [cpu= memory= exec= cold= home= concurrency= max= gpu= deadline= slo= residency=]
-//	config [horizon= slot= queue= keep= once= defer= pick= seen=ID:G[,G…] ahead=N epochs]
+//	function ID [cpu= memory= exec= cold= home= concurrency= max= gpu= deadline= slo= residency= interruptible]
+//	config [horizon= slot= queue= keep= once= defer= deferral= threshold= max-delay= pick= seen=ID:G[,G…] ahead=N epochs]
 //	prewarm FUNCTION on=TARGET at=D until=D [copies=N]
 //	run        input lines "AT FUNCTION [SCALE]"; prints what the core was told, then the account
 func TestStories(t *testing.T) {
@@ -34,7 +35,7 @@ func TestStories(t *testing.T) {
 		s := &experiment{t: t, cfg: Config{
 			Start: time.Date(2026, 6, 15, 0, 0, 0, 0, time.UTC), Horizon: time.Hour, Slot: time.Hour, Core: scheduler.DefaultConfig(),
 		}}
-		s.log.keep = &scheduler.Fixed{}
+		s.log.keep, s.patience = &scheduler.Fixed{}, lifecycle.DefaultDeferralConfig()
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return s.command(d) })
 	})
 }
@@ -47,6 +48,8 @@ type experiment struct {
 	grid     map[wattle.ClusterID][]wattle.GramsPerKWh
 	seenBy   map[wattle.ClusterID][]wattle.GramsPerKWh
 	ahead    int
+	deferral string
+	patience lifecycle.DeferralConfig
 	log      recorder
 }
 
@@ -130,29 +133,33 @@ func (s *experiment) function(d *datadriven.TestData) {
 		Profile: wattle.Profile{Exec: time.Second, Provision: time.Second, Utilisation: 1},
 	}
 	options(s.t, d, 1, map[string]func([]string){
-		"cpu":         func(v []string) { f.Needs.CPU = wattle.MilliCPU(whole(v)) },
-		"memory":      func(v []string) { _ = must(0, f.Needs.Memory.UnmarshalText([]byte(v[0]))) },
-		"exec":        func(v []string) { f.Profile.Exec = span(v) },
-		"cold":        func(v []string) { f.Profile.Provision = span(v) },
-		"home":        func(v []string) { f.Home = wattle.ClusterID(v[0]) },
-		"concurrency": func(v []string) { f.Concurrency = int32(whole(v)) },
-		"max":         func(v []string) { f.MaxInstances = int32(whole(v)) },
-		"gpu":         func(v []string) { f.Accelerator, f.Needs.Slices = v[0], 1 },
-		"deadline":    func(v []string) { f.Params.Deadline = span(v) },
-		"slo":         func(v []string) { f.Params.SLO = span(v) },
-		"residency":   func(v []string) { f.Residency = v },
+		"cpu":           func(v []string) { f.Needs.CPU = wattle.MilliCPU(whole(v)) },
+		"memory":        func(v []string) { _ = must(0, f.Needs.Memory.UnmarshalText([]byte(v[0]))) },
+		"exec":          func(v []string) { f.Profile.Exec = span(v) },
+		"cold":          func(v []string) { f.Profile.Provision = span(v) },
+		"home":          func(v []string) { f.Home = wattle.ClusterID(v[0]) },
+		"concurrency":   func(v []string) { f.Concurrency = int32(whole(v)) },
+		"max":           func(v []string) { f.MaxInstances = int32(whole(v)) },
+		"gpu":           func(v []string) { f.Accelerator, f.Needs.Slices = v[0], 1 },
+		"deadline":      func(v []string) { f.Params.Deadline = span(v) },
+		"slo":           func(v []string) { f.Params.SLO = span(v) },
+		"residency":     func(v []string) { f.Residency = v },
+		"interruptible": func([]string) { f.Interruptible = true },
 	})
 	s.cfg.Functions = append(s.cfg.Functions, f)
 }
 
 func (s *experiment) configure(d *datadriven.TestData) {
 	options(s.t, d, 0, map[string]func([]string){
-		"horizon": func(v []string) { s.cfg.Horizon = span(v) },
-		"slot":    func(v []string) { s.cfg.Slot = span(v) },
-		"queue":   func(v []string) { s.cfg.Queue = whole(v) },
-		"keep":    func(v []string) { s.log.keep = &scheduler.Fixed{T: span(v)} },
-		"once":    func(v []string) { s.log.keep = &scheduler.Fixed{T: span(v), Once: true} },
-		"defer":   func(v []string) { s.cfg.Core.Slot = span(v) },
+		"horizon":   func(v []string) { s.cfg.Horizon = span(v) },
+		"slot":      func(v []string) { s.cfg.Slot = span(v) },
+		"queue":     func(v []string) { s.cfg.Queue = whole(v) },
+		"keep":      func(v []string) { s.log.keep = &scheduler.Fixed{T: span(v)} },
+		"once":      func(v []string) { s.log.keep = &scheduler.Fixed{T: span(v), Once: true} },
+		"defer":     func(v []string) { s.cfg.Core.Slot = span(v) },
+		"deferral":  func(v []string) { s.deferral = v[0] },
+		"threshold": func(v []string) { s.patience.Threshold = intensities(v)[0] },
+		"max-delay": func(v []string) { s.patience.MaxDelay = span(v) },
 		"pick": func(v []string) {
 			s.cfg.Pick = map[string]state.Pick{"oldest": state.Oldest, "random": state.Random}[v[0]]
 		},
@@ -184,6 +191,9 @@ func (s *experiment) run(d *datadriven.TestData) string {
 		c.Core.Stages = append(c.Core.Stages, st)
 	}
 	c.Trace = s.script(d)
+	if s.deferral != "" {
+		c.Core.Deferrer = must(lifecycle.NewShift(s.deferral, s.patience))
+	}
 	if s.seenBy != nil || s.ahead > 0 {
 		c.Feed = distorted{c, s.seenBy, s.ahead}
 	}
@@ -203,6 +213,9 @@ func account(r *Result) string {
 	}
 	fmt.Fprintf(&b, "latency mean %s, max %s; busy %s, idle %s; at the end %d idle, %d busy\n",
 		r.Latency.Mean(), r.Latency.Quantile(1), r.BusyTime, r.IdleTime, r.IdleAtEnd, r.BusyAtEnd)
+	if r.Deferrable+r.Paused+r.Late > 0 {
+		fmt.Fprintf(&b, "deferrable %d, delay %s, %d late, %d resumed, %d paused at the end\n", r.Deferrable, r.Delay, r.Late, r.Resumes, r.Paused)
+	}
 	e := r.Energy
 	fmt.Fprintf(&b, "exec %s, start %s, keep-alive %s, idle share %s, unallocated %s, beyond %s; %s\n",
 		e.Exec, e.Startup, e.KeepAlive, e.IdleShare, e.Unallocated, r.Beyond, r.Carbon.Operational())

@@ -17,6 +17,8 @@ type Work struct {
 	Release, Deadline time.Time
 	// Length is how long it runs; 0 is allowed.
 	Length time.Duration
+	// Waited is how long it waited before Release: a maximum delay counts it.
+	Waited time.Duration
 	// Interruptible work may run in several stretches.
 	Interruptible bool
 }
@@ -69,15 +71,18 @@ func (c *DeferralConfig) Validate() error {
 // DeferralPolicy describes one policy of the registry.
 type DeferralPolicy struct {
 	// Doc says in a line what the policy does and which settings it reads.
-	Doc  string
-	make func(DeferralConfig) Deferral
+	Doc string
+	// Again says that it is asked again whenever a slot begins while work waits.
+	// The others fix the start of uninterrupted work once.
+	Again bool
+	make  func(DeferralConfig) Deferral
 }
 
 // Deferrals returns the deferral policies by name.
 func Deferrals() map[string]DeferralPolicy {
 	return map[string]DeferralPolicy{
 		"run-now": {Doc: "run at release", make: func(DeferralConfig) Deferral { return runNow{} }},
-		"threshold": {Doc: "hold while the intensity is above Threshold, at most MaxDelay (compute-gardener)",
+		"threshold": {Doc: "hold while the intensity is above Threshold, at most MaxDelay (compute-gardener)", Again: true,
 			make: func(c DeferralConfig) Deferral { return &threshold{c} }},
 		"lowest-window": {Doc: "the uninterrupted window of least carbon (Let's Wait Awhile)",
 			make: func(DeferralConfig) Deferral { return &lowestWindow{} }},

@@ -66,13 +66,13 @@ type course struct {
 	known  bool // anything at all
 }
 
-// lay cuts [from, to) at the slots of o. The buffer is reused.
+// lay cuts [from, to) where the values of o change. The buffer is reused.
 func (c *course) lay(o *Outlook, from, to time.Time) {
 	c.pieces, c.known = c.pieces[:0], false
 	prior := float64(wattle.UnknownIntensity)
 	for t := from; t.Before(to); {
-		end := o.next(t, to)
 		v, known := o.At(t)
+		end := o.same(t, to, v, known)
 		c.pieces = append(c.pieces, piece{Stretch: Stretch{t, end}, intensity: float64(v), known: known})
 		prior, c.known = max(prior, float64(v)), c.known || known
 		t = end
@@ -86,6 +86,28 @@ func (c *course) lay(o *Outlook, from, to time.Time) {
 		p.before = sum
 		sum += float64(p.intensity * p.End.Sub(p.Start).Hours())
 	}
+}
+
+// same returns until when the value at t, v if known, stays the same, or the
+// distant end given.
+func (o *Outlook) same(t, end time.Time, v wattle.GramsPerKWh, known bool) time.Time {
+	if len(o.Values) == 0 || t.Before(o.Start) {
+		return o.next(t, end)
+	}
+	n := int64(len(o.Values))
+	i := int64(t.Sub(o.Start) / o.Period)
+	if i >= n {
+		return end
+	}
+	for i++; i < n && o.Values[i].Valid() == known && (!known || o.Values[i] == v); i++ {
+	}
+	if i == n && !known {
+		return end // as unknown as what lies beyond
+	}
+	if boundary := o.Start.Add(time.Duration(i) * o.Period); boundary.Before(end) {
+		return boundary
+	}
+	return end
 }
 
 // until is the carbon from the beginning of the course to t.

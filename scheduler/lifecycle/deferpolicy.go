@@ -28,7 +28,7 @@ type threshold struct{ cfg DeferralConfig }
 // Plan returns one stretch.
 func (p *threshold) Plan(spans []Stretch, w *Work, o *Outlook) []Stretch {
 	last := w.latest()
-	if by := w.Release.Add(p.cfg.MaxDelay); by.Before(last) {
+	if by := w.Release.Add(max(p.cfg.MaxDelay-w.Waited, 0)); by.Before(last) {
 		last = by
 	}
 	known := false

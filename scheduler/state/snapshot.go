@@ -18,6 +18,8 @@ type Snapshot struct {
 	// Prices are the congestion prices in grams per vCPU·s, one per pool.
 	Prices []wattle.GramsCO2e
 	Load   *Load
+	// Promises is the room that deferred work is to have.
+	Promises Promises
 }
 
 // Price is the congestion price of a target's pool.

@@ -116,7 +116,7 @@ func (s *Store) View() *Snapshot { return &s.view }
 // Freeze is a copy of the state that other goroutines may keep.
 func (s *Store) Freeze() *Snapshot {
 	c := s.view
-	c.Load = s.view.Load.clone()
+	c.Load, c.Promises = s.view.Load.clone(), s.view.Promises.clone()
 	return &c
 }
 

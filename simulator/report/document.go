@@ -106,6 +106,9 @@ type PolicyResult struct {
 	Kind string `json:"kind"`
 	// Lifecycle names the keep-alive policy it was combined with.
 	Lifecycle string `json:"lifecycle,omitempty"`
+	// Deferral names the policy that decided when deferrable work ran, and the
+	// forecast that it saw.
+	Deferral string `json:"deferral,omitempty"`
 	// Digest identifies the policy's text.
 	Digest string `json:"digest,omitempty"`
 
@@ -115,6 +118,12 @@ type PolicyResult struct {
 	Queued      int64 `json:"queued"`
 	ColdStarts  int64 `json:"cold_starts"`
 	SLOMisses   int64 `json:"slo_misses"`
+	// Deferrable counts invocations that may wait, DeadlineMisses those that
+	// waited longer than they may, and DelayMeanS is how long deferrable ones
+	// waited on average within what they may, which is no latency.
+	Deferrable     int64   `json:"deferrable,omitempty"`
+	DeadlineMisses int64   `json:"deadline_misses,omitempty"`
+	DelayMeanS     float64 `json:"delay_mean_s,omitempty"`
 	// Moves counts invocations placed elsewhere than the one before of the same function.
 	Moves int64 `json:"moves"`
 

@@ -46,6 +46,8 @@ func service() []figure {
 		{key: "latency_p95_s", name: "p95", dim: seconds, less: true, value: func(p *PolicyResult) float64 { return p.Latency.P95S }},
 		{key: "latency_p99_s", name: "p99", dim: seconds, less: true, value: func(p *PolicyResult) float64 { return p.Latency.P99S }},
 		whole("slo_misses", "SLO misses", func(p *PolicyResult) int64 { return p.SLOMisses }),
+		{key: "delay_mean_s", name: "delay", dim: delays, value: func(p *PolicyResult) float64 { return p.DelayMeanS }},
+		whole("deadline_misses", "late", func(p *PolicyResult) int64 { return p.DeadlineMisses }),
 		whole("queued", "queued", func(p *PolicyResult) int64 { return p.Queued }),
 		whole("rejected", "rejected", func(p *PolicyResult) int64 { return p.Rejected }),
 	}

@@ -19,6 +19,7 @@ const (
 	dollars                   // USD
 	perSec                    // 1/s
 	mebibyte                  // MiB
+	delays                    // s of waiting by choice, up to days
 	change                    // of 1, shown in % with its sign
 )
 
@@ -35,6 +36,8 @@ func steps(d dimension) []step {
 		return []step{{0, 100, "%"}}
 	case seconds:
 		return []step{{10, 1, "s"}, {1e-3, 1e3, "ms"}, {0, 1e6, "µs"}}
+	case delays:
+		return []step{{3600, 1. / 3600, "h"}, {60, 1. / 60, "min"}, {0, 1, "s"}}
 	case joules:
 		return []step{{3.6e9, 1 / 3.6e9, "MWh"}, {3.6e6, 1 / 3.6e6, "kWh"}, {3.6e4, 1 / 3.6e3, "Wh"}, {1, 1, "J"}, {0, 1e3, "mJ"}}
 	case grams:

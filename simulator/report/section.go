@@ -28,7 +28,7 @@ type cell struct {
 // sections lists the tables that d has figures for.
 func sections(d *Document) []section {
 	out := []section{
-		policySection(d, "Service", "Latency is what the caller waits: network, queue, start-up and execution.", service()),
+		policySection(d, "Service", serviceNote(d), service()),
 		outcomeSection(d),
 		policySection(d, "Energy", "Before PUE. Metered = execution + start-up + keep-alive + idle share + unallocated; network is modelled apart.", energy()),
 		policySection(d, "Carbon", "Energy × PUE × grid intensity at the time; operational is the sum of the parts before it.", carbonParts()),
@@ -40,6 +40,16 @@ func sections(d *Document) []section {
 		}
 	}
 	return out
+}
+
+func serviceNote(d *Document) string {
+	note := "Latency is what the caller waits: network, queue, start-up and execution."
+	for i := range d.Policies {
+		if d.Policies[i].Deferrable > 0 {
+			return note + " Delay is the mean wait of deferrable work within its slack, which is no latency; late is what waited longer."
+		}
+	}
+	return note
 }
 
 // policySection shows fs for every policy. Figures of one dimension share a

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"time"
 
 	"github.com/wattle-project/wattle/internal/version"
 	"github.com/wattle-project/wattle/scheduler/power"
@@ -97,6 +98,12 @@ func (e *Experiment) policy(p int, runs []Outcome) report.PolicyResult {
 		Name: pol.Title(), Kind: "rego", Digest: runs[0].Digest,
 		Lifecycle: cmp.Or(pol.KeepAlive, e.File.Instances.KeepAlive, "fixed"),
 	}
+	if e.deferrable() {
+		out.Deferral = deferral(pol, &e.File.Instances)
+		if out.Deferral != "run-now" {
+			out.Deferral += ", " + e.forecast(pol) + " forecast"
+		}
+	}
 	if pol.Baseline != "" {
 		out.Kind = "go"
 	}
@@ -107,7 +114,7 @@ func (e *Experiment) policy(p int, runs []Outcome) report.PolicyResult {
 		out.Speed.RegoEvaluations += int64(r.Rego.Evaluations)
 		out.Speed.WallS += r.Wall.Seconds()
 	}
-	for _, v := range []*int64{&out.Invocations, &out.Completed, &out.Rejected, &out.Queued, &out.ColdStarts, &out.SLOMisses, &out.Moves} {
+	for _, v := range []*int64{&out.Invocations, &out.Completed, &out.Rejected, &out.Queued, &out.ColdStarts, &out.SLOMisses, &out.Moves, &out.Deferrable, &out.DeadlineMisses} {
 		*v = int64(float64(*v)/n + 0.5)
 	}
 	out.ColdShare = float64(out.ColdStarts) / float64(max(out.Completed, 1))
@@ -146,6 +153,9 @@ func add(out *report.PolicyResult, r *simulator.Result, w float64) {
 	out.ColdStarts += r.Cold
 	out.SLOMisses += r.Misses
 	out.Moves += r.Moves
+	out.Deferrable += r.Deferrable
+	out.DeadlineMisses += r.Late
+	out.DelayMeanS += w * (r.Delay / time.Duration(max(r.Deferrable, 1))).Seconds()
 	q := func(p float64) float64 { return w * r.Latency.Quantile(p).Seconds() }
 	out.Latency.MeanS += w * r.Latency.Mean().Seconds()
 	out.Latency.P50S += q(0.5)

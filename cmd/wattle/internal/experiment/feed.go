@@ -17,11 +17,11 @@ type feed struct{ views []*signal.Observed }
 
 // newFeed gives every cluster a fresh view; views cache and are not shared
 // between runs.
-func (e *Experiment) newFeed() (*feed, error) {
+func (e *Experiment) newFeed(forecast string) (*feed, error) {
 	f := &feed{}
 	fleet := e.fleets[uniform(power.Central)]
 	for i, a := range e.grids.series {
-		v, err := e.view(fleet.Clusters[i].Zone)
+		v, err := e.view(fleet.Clusters[i].Zone, forecast)
 		if err != nil {
 			return nil, fmt.Errorf("%s: signals: %w", e.File.path, err)
 		}
@@ -34,12 +34,17 @@ func (e *Experiment) newFeed() (*feed, error) {
 	return f, nil
 }
 
+// forecast is what a contender knows of later slots.
+func (e *Experiment) forecast(p *Policy) string {
+	return cmp.Or(p.Forecast, e.File.Signals.Forecast, "persistence")
+}
+
 // view says how a zone's intensity becomes known.
-func (e *Experiment) view(zone wattle.ZoneID) (signal.View, error) {
+func (e *Experiment) view(zone wattle.ZoneID, forecast string) (signal.View, error) {
 	s := &e.File.Signals
 	v := signal.DefaultView()
 	v.Delay = s.Delay.V
-	switch cmp.Or(s.Forecast, "persistence") {
+	switch forecast {
 	case "none":
 		v.Issue = 0
 	case "persistence":
@@ -51,7 +56,7 @@ func (e *Experiment) view(zone wattle.ZoneID) (signal.View, error) {
 	case "perfect":
 		v.Method, v.Err, v.Issue = signal.Provider, signal.Err{}, time.Hour
 	default:
-		return v, fmt.Errorf("forecast %q is unknown, want none, persistence, holt-winters, provider or perfect", s.Forecast)
+		return v, fmt.Errorf("forecast %q is unknown, want none, persistence, holt-winters, provider or perfect", forecast)
 	}
 	for i := range s.Faults {
 		x := &s.Faults[i]

@@ -33,6 +33,7 @@ type File struct {
 	Description string     `yaml:"description" doc:"one paragraph for the report"`
 	Start       Time       `yaml:"start" doc:"simulated time of the first instant, RFC 3339" default:"2026-01-01T00:00:00Z"`
 	Duration    Duration   `yaml:"duration" doc:"length of the run" default:"the length of the trace, or 24h"`
+	Drain       Duration   `yaml:"drain" doc:"how much longer the run lasts without arrivals, so that deferred work can end in it" default:"0s"`
 	Seed        uint64     `yaml:"seed" doc:"starts every random choice" default:"1"`
 	Seeds       []uint64   `yaml:"seeds" doc:"several seeds: every policy runs on each, paired, and means with 95 % intervals are reported"`
 	Slot        Duration   `yaml:"slot" doc:"accounting period; intensities are constant within one" default:"1h"`
@@ -69,7 +70,10 @@ type Instances struct {
 	Step      Duration `yaml:"step" doc:"bin of the gap histograms of learned keep-alive policies, which look 60 steps ahead" default:"10s"`
 	Queue     int      `yaml:"queue" doc:"how many requests may wait per target or function; 0 rejects at once, -1 is no bound" default:"0"`
 	Price     grams    `yaml:"congestion_price" doc:"step of the congestion price in grams per vCPU·s, every 5 minutes, for each 100 % of a pool reserved above 90 %; 0g disables" default:"100µg"`
-	Defer     Duration `yaml:"defer_slot" doc:"raster of start slots for functions with a deadline; 0s disables deferral" default:"0s"`
+	Deferral  string   `yaml:"deferral" doc:"when functions with a deadline run: run-now, least-g (the place and start slot of least G together), threshold, lowest-window, cheapest-slots or carbon-time" default:"run-now; least-g if defer_slot is given"`
+	Defer     Duration `yaml:"defer_slot" doc:"raster of start slots for least-g" default:"slot"`
+	Threshold gPerKWh  `yaml:"threshold" doc:"intensity down to which the deferral policy threshold holds work back" default:"200g/kWh"`
+	MaxDelay  Duration `yaml:"max_delay" doc:"longest time that the deferral policy threshold holds work back" default:"24h"`
 }
 
 // Rate reads "0.01g/s".
@@ -175,7 +179,9 @@ type Function struct {
 	Residency   []string  `yaml:"residency" doc:"jurisdictions that may process the data" default:"any"`
 	Homes       []string  `yaml:"homes" doc:"clusters that callers are at; a function's home is one of them, chosen by a hash of its id" default:"all clusters with a fitting device"`
 	SLO         Duration  `yaml:"slo" doc:"latency wanted, end to end; 0s is none" default:"0s"`
-	Deadline    Duration  `yaml:"deadline" doc:"may start at most this much later" default:"0s"`
+	Deadline    Duration  `yaml:"deadline" doc:"slack: it may start at most this much later or, if interruptible, pause this long in all; waiting within it is delay and not latency" default:"0s"`
+	FinishIn    Duration  `yaml:"finish_within" doc:"deadline of its end instead: the slack is what remains of it after a cold start and the mean execution on the slowest hardware that fits" default:"none"`
+	Pausable    *bool     `yaml:"interruptible" doc:"whether deferrable work may run in several stretches" default:"false"`
 	Cap         grams     `yaml:"cap" doc:"most emissions per invocation; 0g is none" default:"0g"`
 	Budget      usd       `yaml:"budget" doc:"most money per invocation; 0USD is none" default:"0USD"`
 
@@ -252,6 +258,10 @@ type Policy struct {
 	KeepAlive string         `yaml:"keep_alive" doc:"keep-alive policy of this contender" default:"instances.keep_alive"`
 	For       Duration       `yaml:"for" doc:"keep-alive time of this contender" default:"instances.for"`
 	Rate      Rate           `yaml:"rate" doc:"what a second is worth to a learned keep-alive policy" default:"instances.rate"`
+	Deferral  string         `yaml:"deferral" doc:"deferral policy of this contender" default:"instances.deferral"`
+	Forecast  string         `yaml:"forecast" doc:"what this contender knows of later slots: none, persistence, holt-winters, provider (with error) or perfect" default:"signals.forecast"`
+	Threshold gPerKWh        `yaml:"threshold" doc:"of the deferral policy threshold" default:"instances.threshold"`
+	MaxDelay  Duration       `yaml:"max_delay" doc:"of the deferral policy threshold" default:"instances.max_delay"`
 }
 
 // Bounds says which lower bounds are computed.

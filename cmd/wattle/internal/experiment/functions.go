@@ -36,6 +36,9 @@ func (f *File) functions(t []trace.Function, fleet *state.Fleet, m *measurements
 		if err := measure(&fn, layers, fleet); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.path, err)
 		}
+		if d := first(layers, durationOf(func(x *Function) Duration { return x.FinishIn }), 0); d > 0 {
+			fn.Params.Deadline = slackWithin(d, &fn, fleet)
+		}
 		if fn.Home, err = seek.home(&fn, homes); err != nil {
 			return nil, fmt.Errorf("%s: function %s: %w", f.path, fn.ID, err)
 		}
@@ -127,12 +130,13 @@ func (f *File) function(t *trace.Function, l []*Function) (wattle.Function, []st
 		TrustGroup: first(l, nonzero(func(x *Function) string { return x.TrustGroup }), ""),
 		Needs:      wattle.Resources{CPU: first(l, quantityOf(func(x *Function) cpu { return x.CPU }), share), Memory: memory},
 
-		Accelerator:  first(l, nonzero(func(x *Function) string { return x.Accelerator }), ""),
-		MinIsolation: first(l, quantityOf(func(x *Function) isolation { return x.Isolation }), 0),
-		Concurrency:  first(l, nonzero(func(x *Function) int32 { return x.Concurrency }), 1),
-		MaxInstances: first(l, nonzero(func(x *Function) int32 { return x.Max }), 0),
-		In:           first(l, quantityOf(func(x *Function) bytes { return x.In }), 0),
-		Out:          first(l, quantityOf(func(x *Function) bytes { return x.Out }), 0),
+		Accelerator:   first(l, nonzero(func(x *Function) string { return x.Accelerator }), ""),
+		MinIsolation:  first(l, quantityOf(func(x *Function) isolation { return x.Isolation }), 0),
+		Concurrency:   first(l, nonzero(func(x *Function) int32 { return x.Concurrency }), 1),
+		Interruptible: first(l, pointerOf(func(x *Function) *bool { return x.Pausable }), false),
+		MaxInstances:  first(l, nonzero(func(x *Function) int32 { return x.Max }), 0),
+		In:            first(l, quantityOf(func(x *Function) bytes { return x.In }), 0),
+		Out:           first(l, quantityOf(func(x *Function) bytes { return x.Out }), 0),
 		Profile: wattle.Profile{
 			Exec:  first(l, durationOf(func(x *Function) Duration { return x.Exec }), cmp.Or(t.Mean, 100*time.Millisecond)),
 			Sigma: first(l, pointerOf(func(x *Function) *float64 { return x.Sigma }), t.Sigma),

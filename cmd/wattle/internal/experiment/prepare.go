@@ -129,6 +129,11 @@ func (p *Policy) known(in *Instances) error {
 			return err
 		}
 	}
+	if name := deferral(p, in); name != leastG {
+		if _, err := lifecycle.NewDeferral(name, patience(p, in)); err != nil {
+			return fmt.Errorf("%w, %s", err, leastG)
+		}
+	}
 	switch name := cmp.Or(p.KeepAlive, in.KeepAlive, "fixed"); name {
 	case "none", "fixed":
 		return nil
@@ -153,6 +158,12 @@ func (e *Experiment) readWorkload() error {
 	e.Horizon = e.File.Duration.Or(e.Traces[0].Length())
 	if e.Horizon <= 0 || e.Horizon > e.Traces[0].Length() {
 		return fmt.Errorf("duration %s is not within the workload's length of %s", e.Horizon, e.Traces[0].Length())
+	}
+	if e.File.Drain.V > 0 {
+		if e.Horizon < e.Traces[0].Length() {
+			return fmt.Errorf("drain %s: arrivals must end before it, but the workload lasts %s beyond the duration", e.File.Drain.V, e.Traces[0].Length()-e.Horizon)
+		}
+		e.Horizon += e.File.Drain.V
 	}
 	return nil
 }
@@ -213,7 +224,7 @@ func (e *Experiment) Config(p *Policy, seed int, s Assignment) (*simulator.Confi
 		Queue: f.Instances.Queue, PriceEpoch: 5 * time.Minute, Congestion: scheduler.DefaultCongestion(),
 		Network: f.Accounting.Network.Or(wattle.KWhPerGB(s.Network.Of(f.coefficients().Network))), Explain: f.Explain,
 	}
-	view, err := e.newFeed()
+	view, err := e.newFeed(e.forecast(p))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -229,7 +240,9 @@ func (e *Experiment) Config(p *Policy, seed int, s Assignment) (*simulator.Confi
 	for _, st := range stage.Default(sc) {
 		c.Core.Stages = append(c.Core.Stages, st)
 	}
-	c.Core.Slot = f.Instances.Defer.V
+	if err = e.deferrer(p, &c.Core); err != nil {
+		return nil, nil, fmt.Errorf("%s: policy %s: %w", f.path, p.Title(), err)
+	}
 	if c.Core.Keeper, err = e.keeper(p, c); err != nil {
 		return nil, nil, fmt.Errorf("%s: policy %s: %w", f.path, p.Title(), err)
 	}
