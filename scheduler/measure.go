@@ -15,8 +15,8 @@ type scratch struct {
 	refused  []wattle.Reasons
 	admits   []uint8 // see key
 	batch    state.Batch
-	g, base  []float64 // with and without the congestion price
-	hold     []float64 // vCPU·s that the price applies to; 0 before the first price
+	g, base  []float64       // with and without the congestion price
+	hold     []float64       // vCPU·s that the price applies to; 0 before the first price
 	runs     []time.Duration // until a pause, by target; empty: to the end
 	zone     state.ZoneSignal
 	ahead    []wattle.GramsPerKWh

@@ -143,6 +143,13 @@ func leastMean(t *testing.T, table string) {
 	}
 }
 
+func TestDeferrableExampleIsPinned(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	golden(t, "deferrable.txt", hash(t, simulate(t, "../../examples/deferrable.yaml")))
+}
+
 func TestPublishedTraceIsPinned(t *testing.T) {
 	data := os.Getenv("WATTLE_DATA")
 	if data == "" {
