@@ -80,6 +80,34 @@ func TestNodesThatForbidOrLackThings(t *testing.T) {
 	}
 }
 
+// A host engine that ends, between readings or before a search, is connected to
+// anew: a handle of the old one never answers again.
+func TestLostHostEngineIsConnectedAnew(t *testing.T) {
+	s := &source{cfg: defaultConfig()}
+	for _, searched := range []bool{false, true} {
+		if bs, err := s.Boards(t.Context(), nil); err != nil || len(bs) != 3 || bs[0].Err != nil || s.cleanup == nil {
+			t.Fatalf("%+v, %v", bs, err)
+		}
+		t.Setenv("WATTLE_STANDIN", "lost")
+		if searched {
+			s.scanned = time.Time{}
+		}
+		if bs, err := s.Boards(t.Context(), nil); err == nil && bs[0].Err == nil {
+			t.Fatalf("lost: %+v", bs)
+		}
+		if s.cleanup != nil || s.watch.on {
+			t.Errorf("searched %v: the lost connection is kept", searched)
+		}
+		t.Setenv("WATTLE_STANDIN", "")
+	}
+	if bs, err := s.Boards(t.Context(), nil); err != nil || len(bs) != 3 || bs[0].Err != nil {
+		t.Errorf("connected anew: %+v, %v", bs, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestProcessesOfABoard(t *testing.T) {
 	s := &source{cfg: defaultConfig(), pids: []uint{41, 42, 43, 44}}
 	got := s.processes(1)

@@ -44,12 +44,18 @@ func (s *source) Boards(_ context.Context, dst []gpu.Board) ([]gpu.Board, error)
 	}
 	if now := time.Now(); s.scanned.IsZero() || now.Sub(s.scanned) >= s.cfg.rescan {
 		if err := s.scan(); err != nil {
-			return dst, err
+			return dst, errors.Join(err, s.Close())
 		}
 		s.scanned = now
 	}
+	lost := len(s.boards) > 0
 	for _, b := range s.boards {
-		dst = append(dst, s.observe(b))
+		o := s.observe(b)
+		lost = lost && o.Err != nil
+		dst = append(dst, o)
+	}
+	if lost {
+		_ = s.Close() // the host engine ended: the next Boards connects anew
 	}
 	return dst, nil
 }
@@ -138,7 +144,7 @@ func (s *source) Close() error {
 	}
 	err := s.watch.drop()
 	s.cleanup()
-	s.cleanup = nil
+	s.cleanup, s.scanned, s.watch = nil, time.Time{}, watch{}
 	return err
 }
 

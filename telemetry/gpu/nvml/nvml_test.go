@@ -113,6 +113,28 @@ func TestReadsThroughTheCLibrary(t *testing.T) {
 	}
 }
 
+// A driver that was reloaded is taken up again by the next reading but one.
+func TestReloadedDriverIsTakenUpAgain(t *testing.T) {
+	c := DefaultConfig()
+	c.Libraries, c.Rescan = []string{fakeLibrary(t)}, 1
+	s, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bs, err := s.Boards(t.Context(), nil); err != nil || len(bs) != 2 {
+		t.Fatalf("%+v, %v", bs, err)
+	}
+	if bs, err := s.Boards(t.Context(), nil); err == nil {
+		t.Fatalf("after the reload: %+v", bs)
+	}
+	if bs, err := s.Boards(t.Context(), nil); err != nil || len(bs) != 2 {
+		t.Errorf("started anew: %+v, %v", bs, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // checkUses compares with GPM activity 10 %, 20 %, 30 % on 1, 2 and 4 slices
 // and with process samples 30+30 and 10.
 func checkUses(t *testing.T, m *gpu.Meter) {

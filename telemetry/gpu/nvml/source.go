@@ -47,7 +47,8 @@ func (s *Source) Boards(_ context.Context, dst []gpu.Board) ([]gpu.Board, error)
 	}
 	if now := time.Now(); s.stale || s.scanned.IsZero() || now.Sub(s.scanned) >= s.cfg.Rescan {
 		if err := s.scan(); err != nil {
-			return dst, err
+			// A reloaded driver answers no more until NVML is started anew.
+			return dst, errors.Join(err, s.Close())
 		}
 		s.scanned, s.stale = now, false
 	}

@@ -12,10 +12,19 @@
 #define PART(d) (HANDLE(d) % 100)
 static unsigned long long reads, sampled;
 
-nvmlReturn_t nvmlInit_v2(void) { return NVML_SUCCESS; }
-nvmlReturn_t nvmlShutdown(void) { return NVML_SUCCESS; }
+// The driver is reloaded before the second count: from then on nothing answers
+// until NVML is started anew.
+static int ready, counts;
 
-nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *n) { *n = 2; return NVML_SUCCESS; }
+nvmlReturn_t nvmlInit_v2(void) { ready = 1; return NVML_SUCCESS; }
+nvmlReturn_t nvmlShutdown(void) { return ready ? NVML_SUCCESS : NVML_ERROR_UNINITIALIZED; }
+
+nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *n) {
+  if (++counts == 2) ready = 0;
+  if (!ready) return NVML_ERROR_UNINITIALIZED;
+  *n = 2;
+  return NVML_SUCCESS;
+}
 
 nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int i, nvmlDevice_t *d) {
   d->handle = (struct nvmlDevice_st *)(long)((i + 1) * 100);

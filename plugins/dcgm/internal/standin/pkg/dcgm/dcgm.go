@@ -7,7 +7,7 @@
 // an L40S that draws 100 W and reports its energy as field 1611 only, and a
 // P100 that has no energy counter. WATTLE_STANDIN=absent plays a node without
 // DCGM, noprofiling one that forbids profiling fields, old one whose DCGM does
-// not know field 1611.
+// not know field 1611, lost one whose host engine has ended.
 package dcgm
 
 import (
@@ -48,7 +48,14 @@ func Init(m mode, args ...string) (cleanup func(), err error) {
 }
 
 // GetSupportedDevices lists GPU numbers.
-func GetSupportedDevices() ([]uint, error) { return []uint{0, 1, 2}, nil }
+func GetSupportedDevices() ([]uint, error) {
+	if script() == "lost" {
+		return nil, errLost
+	}
+	return []uint{0, 1, 2}, nil
+}
+
+var errLost = errors.New("Error: The connection to the host engine is not valid any longer")
 
 // PCIInfo is part of Device.
 type PCIInfo struct {

@@ -107,6 +107,9 @@ const (
 
 // EntityGetLatestValues answers in the order of the fields.
 func EntityGetLatestValues(kind Field_Entity_Group, id uint, fields []Short) ([]FieldValue_v1, error) {
+	if script() == "lost" {
+		return nil, errLost
+	}
 	if len(fields) == 0 || kind != FE_GPU && kind != FE_GPU_I {
 		return nil, errors.New("bad parameter passed")
 	}
