@@ -97,6 +97,8 @@ func escape(s string) string {
 // appendValue writes a number; OpenMetrics wants to see that it is a float.
 func appendValue(dst []byte, v float64, open bool) []byte {
 	switch {
+	case v == 0:
+		v = 0 // never −0
 	case math.IsInf(v, 1):
 		return append(dst, "+Inf"...)
 	case math.IsInf(v, -1) || math.IsNaN(v):
