@@ -11,9 +11,27 @@ import (
 // Function is what is constant for one function: its owner, its needs and how
 // it behaves on hardware. A Function is immutable once a State holds it.
 type Function struct {
-	ID FunctionID
 	// Index is the position in the State's function table, set by the State.
+	// What every invocation reads stands together.
 	Index int32
+	// Concurrency is how many requests one instance serves at a time (≥ 1).
+	Concurrency int32
+	// MaxInstances bounds the instances alive at a time; 0 means no bound.
+	MaxInstances int32
+	// MinIsolation is the least isolation level accepted on an accelerator.
+	MinIsolation Isolation
+	// Deterministic functions must not be split or re-batched by a device.
+	Deterministic bool
+	// Interruptible work that may wait may also pause: it runs in stretches.
+	Interruptible bool
+	// Needs is what one instance reserves for as long as it lives.
+	Needs Resources
+	// Params are the request parameters used where a request states none.
+	Params Params
+	// In and Out are bytes moved from and to the caller's region per invocation.
+	In, Out Bytes
+
+	ID FunctionID
 	// Tenant, Class and TrustGroup are what policies tell functions apart by.
 	Tenant     TenantID
 	Class      string
@@ -23,25 +41,9 @@ type Function struct {
 	Residency []string
 	// Home is the cluster that limits such as "within 10 % of home" refer to.
 	Home ClusterID
-	// Needs is what one instance reserves for as long as it lives.
-	Needs Resources
 	// Accelerator is the family or product asked for; empty means none.
 	Accelerator string
-	// MinIsolation is the least isolation level accepted on an accelerator.
-	MinIsolation Isolation
-	// Deterministic functions must not be split or re-batched by a device.
-	Deterministic bool
-	Profile       Profile
-	// Concurrency is how many requests one instance serves at a time (≥ 1).
-	Concurrency int32
-	// MaxInstances bounds the instances alive at a time; 0 means no bound.
-	MaxInstances int32
-	// Interruptible work that may wait may also pause: it runs in stretches.
-	Interruptible bool
-	// In and Out are bytes moved from and to the caller's region per invocation.
-	In, Out Bytes
-	// Params are the request parameters used where a request states none.
-	Params Params
+	Profile     Profile
 }
 
 // Resources is what an instance reserves.

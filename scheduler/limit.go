@@ -75,6 +75,7 @@ func (x *scratch) homeP95(s *state.Snapshot, home int) (warm, fresh int64) {
 // bounds are a plan's relative limits resolved against the present occupancy.
 type bounds struct {
 	state uint8   // whileWarm or whileCold; both where no limit is relative
+	skip  int32   // fresh keys before the first that may be within them
 	cost  float64 // the most that may be paid
 }
 
@@ -82,25 +83,21 @@ type bounds struct {
 // "within x of the cheapest" against what is available. Home counts as warm
 // when the function is warm anywhere: had it stayed, it would be warm there.
 func (p *plan) bounds(s *state.Snapshot, f *wattle.Function) bounds {
-	b := bounds{whileWarm | whileCold, math.Inf(1)}
-	if !p.relative {
-		return b
-	}
-	l := &p.intent.Limits
-	if l.P95OverHome > 0 {
-		b.state = whileCold
+	b := bounds{state: whileWarm | whileCold, cost: math.Inf(1)}
+	if p.toHome {
+		b.state, b.skip = whileCold, p.skip[1]
 		if s.Load.WarmAnywhere(f.Index) {
-			b.state = whileWarm
+			b.state, b.skip = whileWarm, p.skip[0]
 		}
 	}
-	if l.CostOverCheapest > 0 {
+	if p.toCheapest {
 		least := math.Inf(1)
 		for i := range p.keys {
 			if k := &p.keys[i]; k.admits != 0 && p.available(s, f, k) == 0 {
 				least = min(least, float64(p.rows[k.row].est.Cost))
 			}
 		}
-		b.cost = float64(least * float64(l.CostOverCheapest) / 1000)
+		b.cost = float64(least * float64(p.intent.Limits.CostOverCheapest) / 1000)
 	}
 	return b
 }
@@ -110,7 +107,7 @@ func (p *plan) excess(k *key, b *bounds) (why wattle.Reasons) {
 	if k.admits&b.state == 0 {
 		why = wattle.ReasonLatency
 	}
-	if p.intent.Limits.CostOverCheapest > 0 && float64(p.rows[k.row].est.Cost) > b.cost {
+	if p.toCheapest && float64(p.rows[k.row].est.Cost) > b.cost {
 		why |= wattle.ReasonCost
 	}
 	return why
@@ -150,10 +147,10 @@ func (p *plan) least(s *state.Snapshot, f *wattle.Function, b *bounds) *key {
 			best = k
 		}
 	}
-	fresh := p.keys[p.warm:]
+	fresh := p.keys[p.warm+b.skip:]
 	for i := range fresh {
 		k := &fresh[i]
-		if best != nil && !k.before(best) {
+		if best != nil && (k.g > best.g || !k.before(best)) {
 			break
 		}
 		if p.excess(k, b) == 0 && p.available(s, f, k) == 0 {
@@ -166,6 +163,10 @@ func (p *plan) least(s *state.Snapshot, f *wattle.Function, b *bounds) *key {
 // refuse says in d why nothing can be taken, and which target to wait for if
 // only its capacity or the function's own concurrency stands in the way.
 func (p *plan) refuse(d *wattle.Decision, s *state.Snapshot, f *wattle.Function, b *bounds) {
+	*d = wattle.Decision{
+		Sequence: d.Sequence, Function: f, Target: -1, Wait: -1, Reasons: p.reasons, Considered: p.considered,
+		Feasible: d.Feasible, Lifecycle: d.Lifecycle, Policy: d.Policy, Revision: d.Revision,
+	}
 	var first *key
 	for i := range p.keys {
 		k := &p.keys[i]
@@ -193,8 +194,8 @@ func take(d *wattle.Decision, k *key, w *row, now time.Time) {
 }
 
 // choose asks the Chooser among the feasible targets, one option each: warm
-// where an instance waits, fresh otherwise.
-func (c *Core) choose(d *wattle.Decision, p *plan, b *bounds, now time.Time, s *state.Snapshot, r *wattle.Request) {
+// where an instance waits, fresh otherwise. Nil means that there is none.
+func (c *Core) choose(p *plan, b *bounds, s *state.Snapshot, r *wattle.Request) *key {
 	c.options, c.from = c.options[:0], c.from[:0]
 	for i := range p.keys {
 		k := &p.keys[i]
@@ -203,11 +204,9 @@ func (c *Core) choose(d *wattle.Decision, p *plan, b *bounds, now time.Time, s *
 		}
 	}
 	if len(c.options) == 0 {
-		p.refuse(d, s, r.Function, b)
-		return
+		return nil
 	}
-	k := &p.keys[c.from[c.cfg.Chooser.Choose(s, r, c.options)]]
-	take(d, k, &p.rows[k.row], now)
+	return &p.keys[c.from[c.cfg.Chooser.Choose(s, r, c.options)]]
 }
 
 // offer inserts key i by target, keeping the warmer one of two.

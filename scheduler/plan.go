@@ -14,23 +14,26 @@ import (
 // function with equal parameters for one epoch. When only congestion prices
 // change, the keys are priced and sorted again.
 type plan struct {
-	fleet      *state.Fleet
+	// What every decision reads comes first.
 	function   *wattle.Function
+	fleet      *state.Fleet
 	epoch      uint64
-	priced     uint64 // revision of the prices in the keys; 0 before the first
-	from       int64  // Unix ns of the first instant that the plan holds for
-	until      int64  // and of the last: no run then leaves its period
-	keys       []key  // warm, one per target; then fresh ones by G
-	rows       []row  // of the keys that were taken, or of all where all are compared
-	reasons    wattle.Reasons
+	priced     uint64   // revision of the prices in the keys; 0 before the first
+	from       int64    // Unix ns of the first instant that the plan holds for
+	until      int64    // and of the last: no run then leaves its period
+	keys       []key    // warm, one per target; then fresh ones by G
+	rows       []row    // of the keys that were taken, or of all where all are compared
+	skip       [2]int32 // fresh keys before the first that admits whileWarm, whileCold
+	warm       int32    // number of warm keys
 	considered int32
 	feasible   int32
-	warm       int32 // number of warm keys
+	reasons    wattle.Reasons
 	heat       uint8
 	own        bool // params are those of the function
-	relative   bool // intent has limits relative to other candidates
-	params     wattle.Params
+	toHome     bool // intent has limits relative to home
+	toCheapest bool // intent has limits relative to the cheapest candidate
 	intent     wattle.Intent
+	params     wattle.Params
 	at         time.Time     // of the present request
 	step       time.Duration // between start slots; 0 where a Deferrer plans them
 }
@@ -108,7 +111,7 @@ func (c *Core) build(p *plan, now time.Time, s *state.Snapshot, f *wattle.Functi
 	p.fleet, p.function, p.epoch, p.priced = s.Fleet, f, s.Epoch, s.PriceRevision
 	p.compile(&c.scratch, now, s, home)
 	planned := len(c.scratch.runs) > 0
-	if planned || c.cfg.Chooser != nil || p.intent.Limits.CostOverCheapest > 0 {
+	if planned || c.cfg.Chooser != nil || p.toCheapest {
 		p.keepAll(&c.scratch)
 	}
 	if planned {
@@ -128,7 +131,20 @@ func (p *plan) reprice(s *state.Snapshot) *plan {
 		k.g = k.base + float64(s.Price(k.target).Times(k.hold))
 	}
 	resort(p.keys[p.warm:])
+	p.begin()
 	return p
+}
+
+// begin notes where the fresh keys begin to matter.
+func (p *plan) begin() {
+	fresh := p.keys[p.warm:]
+	for state := range p.skip {
+		i := 0
+		for i < len(fresh) && fresh[i].admits>>state&1 == 0 {
+			i++
+		}
+		p.skip[state] = int32(i)
+	}
 }
 
 // resort orders keys by insertion, which is quick where little has changed.
@@ -168,7 +184,7 @@ func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot, home int) {
 	c, n := &x.columns, len(s.Fleet.Targets)
 	p.rows, p.reasons, p.considered, p.feasible, p.warm = p.rows[:0], 0, int32(c.Len()), 0, int32(n)
 	p.narrow(c, now, s)
-	p.relative = p.intent.Limits.P95OverHome > 0 || p.intent.Limits.CostOverCheapest > 0
+	p.toHome, p.toCheapest = p.intent.Limits.P95OverHome > 0, p.intent.Limits.CostOverCheapest > 0
 	x.relate(s, home, &p.intent.Limits)
 	for i, why := range x.refused {
 		if why != 0 {
@@ -189,6 +205,7 @@ func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot, home int) {
 		i := int(x.ranks[at].row)
 		x.key(&p.keys[n+at], i, int32(i/n-1))
 	}
+	p.begin()
 }
 
 // narrow bounds the time that the plan holds so that no run that begins within

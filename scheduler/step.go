@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"math"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -13,10 +14,10 @@ import (
 func (c *Core) Step(now time.Time, s *state.Snapshot, e wattle.Event) []wattle.Action {
 	switch e.Kind {
 	case wattle.Arrived:
-		c.observe(e.Function.Index, now.UnixNano())
+		c.observe(e.Function.Index, now.UnixNano(), s)
 	case wattle.Started:
 		if e.Sandbox != wattle.Warm {
-			c.paceOf(e.Function.Index).starts++
+			c.paceOf(e.Function.Index, s).starts++
 		}
 	}
 	if c.cfg.Keeper == nil {
@@ -26,8 +27,30 @@ func (c *Core) Step(now time.Time, s *state.Snapshot, e wattle.Event) []wattle.A
 		}
 		return c.actions
 	}
-	c.actions = c.cfg.Keeper.Step(now, s, e, c.actions[:0])
+	c.actions = c.actions[:0]
+	if c.Heeds(e.Kind) {
+		c.actions = c.cfg.Keeper.Step(now, s, e, c.actions)
+	}
 	return c.actions
+}
+
+// Heeds reports whether events of a kind can lead to actions: drivers need not
+// tell of a warm start, which the core does not count, where it does not.
+func (c *Core) Heeds(k wattle.EventKind) bool { return c.heeded>>k&1 != 0 }
+
+// heeded is the set of kinds that k wants to be told of.
+func heeded(k Keeper) uint32 {
+	picky, ok := k.(interface{ Heeds(wattle.EventKind) bool })
+	if !ok {
+		return math.MaxUint32
+	}
+	set := uint32(0)
+	for kind := range wattle.Due + 1 {
+		if picky.Heeds(kind) {
+			set |= 1 << kind
+		}
+	}
+	return set
 }
 
 // pace is how often a function is invoked.
@@ -51,15 +74,17 @@ type outlook struct {
 }
 
 // paceOf is the pace of function fn, unknown at first.
-func (c *Core) paceOf(fn int32) *pace {
-	for int(fn) >= len(c.paces) {
-		c.paces = append(c.paces, pace{})
+func (c *Core) paceOf(fn int32, s *state.Snapshot) *pace {
+	if int(fn) >= len(c.paces) {
+		old := c.paces
+		c.paces = make([]pace, max(int(fn)+1, s.Load.Functions()))
+		copy(c.paces, old)
 	}
 	return &c.paces[fn]
 }
 
-func (c *Core) observe(fn int32, now int64) {
-	p := c.paceOf(fn)
+func (c *Core) observe(fn int32, now int64, s *state.Snapshot) {
+	p := c.paceOf(fn, s)
 	p.uses++
 	switch gap := now - p.last; {
 	case p.last == 0:
@@ -76,7 +101,7 @@ func (c *Core) observe(fn int32, now int64) {
 // at most Hold; Hold while no gap has been seen) and how many requests a fresh
 // one serves (arrivals per start, of about the last two hours).
 func (c *Core) outlook(fn int32, now time.Time, s *state.Snapshot) outlook {
-	p := c.paceOf(fn)
+	p := c.paceOf(fn, s)
 	if p.epoch == s.Epoch {
 		return p.outlook
 	}
@@ -118,6 +143,9 @@ type ending struct {
 	id wattle.InstanceID
 	at time.Time
 }
+
+// Heeds names Finished and Expired.
+func (*Fixed) Heeds(k wattle.EventKind) bool { return k == wattle.Finished || k == wattle.Expired }
 
 // Step answers Finished with Keep or Evict.
 func (k *Fixed) Step(now time.Time, _ *state.Snapshot, e wattle.Event, out []wattle.Action) []wattle.Action {

@@ -18,7 +18,8 @@ func (r *run) arrive(w *waiting, from int32) bool {
 		r.slacken(w)
 	}
 	now, view := r.time(r.now), r.store.View()
-	d := r.decide(now, view)
+	var d wattle.Decision
+	r.decide(&d, now, view)
 	r.tally.decisions++
 	if !d.Placed {
 		if from < 0 {
@@ -36,13 +37,14 @@ func (r *run) arrive(w *waiting, from int32) bool {
 
 // decide asks the core once, so that a Chooser with a memory is not asked twice
 // where the decision is explained too.
-func (r *run) decide(now time.Time, view *state.Snapshot) wattle.Decision {
+func (r *run) decide(d *wattle.Decision, now time.Time, view *state.Snapshot) {
 	if len(r.explain) == 0 || !r.explain[r.request.Sequence] {
-		return r.core.Place(now, view, &r.request)
+		r.core.Decide(d, now, view, &r.request)
+		return
 	}
 	e := r.core.Explain(now, view, &r.request)
 	r.tally.explained = append(r.tally.explained, e)
-	return e.Decision
+	*d = e.Decision
 }
 
 // start runs a placed invocation and books what it takes.
@@ -73,7 +75,7 @@ func (r *run) start(d *wattle.Decision, w *waiting) {
 		p = r.cut(d, w, ready)
 	}
 	r.wheel.push(event{at: p.end, kind: finished, id: uint64(r.hold(id, p.rest))})
-	if d.Sandbox != wattle.Warm || in.Rested != 0 {
+	if d.Sandbox != wattle.Warm || in.Rested != 0 && r.core.Heeds(wattle.Started) {
 		r.obey(r.core.Step(r.time(r.now), r.store.View(), wattle.Event{Kind: wattle.Started, Function: f, Target: d.Target, Instance: id, Sandbox: d.Sandbox}))
 	}
 	r.account(d, w, ready, &p)

@@ -52,6 +52,9 @@ type ledger struct {
 	// ends is the energy of moving data, half on the grid of either end:
 	// [cluster][slot].
 	ends []wattle.Microjoules
+	// The slot that was booked last, and when it begins: the next is likely in it.
+	k     int64
+	begin int64
 	// beyond is the dynamic energy of what ran past the horizon.
 	beyond wattle.Microjoules
 }
@@ -65,11 +68,20 @@ func newLedger(targets, clusters int, slot, horizon int64) *ledger {
 }
 
 // index is the slot of time t, or the last one past the end.
-func (l *ledger) index(t int64) int { return min(int(t/l.slot), l.slots-1) }
+func (l *ledger) index(t int64) int { return min(int(l.number(t)), l.slots-1) }
 
 // at is the cell of target at time t, or that of the last slot past the end.
 func (l *ledger) at(target int32, t int64) *cell {
 	return &l.cells[int(target)*l.slots+l.index(t)]
+}
+
+// number is the slot that t is in.
+func (l *ledger) number(t int64) int64 {
+	if uint64(t-l.begin) >= uint64(l.slot) {
+		l.k = t / l.slot
+		l.begin = l.k * l.slot
+	}
+	return l.k
 }
 
 // reserve books the reservation of r on target over [from, to). Instants are
@@ -80,15 +92,21 @@ func (l *ledger) reserve(target int32, p part, r *wattle.Resources, from, to int
 	if from >= to {
 		return
 	}
-	first, last := from/l.slot, (to-1)/l.slot
-	for k := first; k <= last; k++ {
-		a, b := max(from, k*l.slot), min(to, (k+1)*l.slot)
-		us := uint64(b/1000 - a/1000)
-		h := &l.cells[int(target)*l.slots+int(k)].holds[p]
-		h.cpu += us * uint64(r.CPU)
-		h.memory += us * uint64(max(r.Memory/wattle.MiB, 1))
-		h.slices += us * uint64(r.Slices)
+	last := l.number(to - 1)
+	if from >= l.begin {
+		l.cells[int(target)*l.slots+int(last)].holds[p].add(r, from, to)
+		return
 	}
+	for k := from / l.slot; k <= last; k++ {
+		l.cells[int(target)*l.slots+int(k)].holds[p].add(r, max(from, k*l.slot), min(to, (k+1)*l.slot))
+	}
+}
+
+func (h *hold) add(r *wattle.Resources, from, to int64) {
+	us := uint64(to/1000 - from/1000)
+	h.cpu += us * uint64(r.CPU)
+	h.memory += us * uint64(max(uint64(r.Memory)/uint64(wattle.MiB), 1))
+	h.slices += us * uint64(r.Slices)
 }
 
 // mebibytes rounds up, as platforms bill.
@@ -96,8 +114,8 @@ func mebibytes(b wattle.Bytes) int64 { return int64((b + wattle.MiB - 1) / wattl
 
 // spend books the dynamic energy e of what runs over [from, to), spread evenly.
 func (l *ledger) spend(target int32, p part, e wattle.Microjoules, from, to int64) {
-	if from < to && from/l.slot == (to-1)/l.slot && to <= l.horizon {
-		l.cells[int(target)*l.slots+int(from/l.slot)].add(p, e)
+	if k := l.number(from); from < to && to-l.begin <= l.slot && to <= l.horizon {
+		l.cells[int(target)*l.slots+int(k)].add(p, e)
 		return
 	}
 	l.spread(target, p, e, from, to)

@@ -31,6 +31,8 @@ type run struct {
 	request wattle.Request
 	base    int64 // Config.Start in Unix ns
 	now     int64
+	told    int64 // run time that clock is for
+	clock   time.Time
 	seq     uint64
 	explain map[uint64]bool
 }
@@ -84,7 +86,7 @@ func newRun(cfg *Config) (*run, error) {
 	r := &run{
 		cfg: cfg, core: core, store: store, fns: store.Functions(), wheel: newWheel(),
 		ledger: newLedger(len(cfg.Fleet.Targets), len(cfg.Fleet.Clusters), int64(cfg.Slot), int64(cfg.Horizon)),
-		queues: newQueues(len(cfg.Fleet.Targets)), base: cfg.Start.UnixNano(),
+		queues: newQueues(len(cfg.Fleet.Targets)), base: cfg.Start.UnixNano(), told: -1,
 		last: make([]int32, len(cfg.Functions)), explain: make(map[uint64]bool),
 	}
 	for i := range r.last {
@@ -108,7 +110,12 @@ func (r *run) begin() {
 }
 
 // time converts run time to wall time.
-func (r *run) time(t int64) time.Time { return time.Unix(0, r.base+t) }
+func (r *run) time(t int64) time.Time {
+	if t != r.told {
+		r.told, r.clock = t, time.Unix(0, r.base+t)
+	}
+	return r.clock
+}
 
 func (r *run) replay(ctx context.Context, src trace.Source) error {
 	var buf []trace.Arrival

@@ -48,7 +48,7 @@ type usage struct{ error }
 
 // gcPercent trades a little time for memory: a run allocates next to nothing
 // once its tables stand, and these are most of what is live.
-const gcPercent = 40
+const gcPercent = 20
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -51,6 +51,7 @@ func newLoad(f *Fleet, functions int) *Load {
 		nodes: make([]usage, len(f.Pools)), slices: make([]usage, len(f.Targets)),
 		running: make([]int32, len(f.Targets)), rested: make([]ends, len(f.Pools)),
 		first: make([]int32, functions), live: make([]int32, functions), down: make([]bool, len(f.Clusters)),
+		pools: make([]pool, 0, functions), // most have instances in one place
 	}
 	for i := range l.first {
 		l.first[i] = none
@@ -121,6 +122,9 @@ func (l *Load) NextWarm(fn, at int32) (target, next int32) {
 	}
 	return none, none
 }
+
+// Functions is the number of functions that the occupancy is of.
+func (l *Load) Functions() int { return len(l.live) }
 
 // Live is the number of instances of function fn everywhere.
 func (l *Load) Live(fn int32) int32 { return l.live[fn] }

@@ -1,7 +1,9 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -59,7 +61,7 @@ type usage struct {
 type Store struct {
 	view      Snapshot
 	functions []*wattle.Function
-	byID      map[wattle.FunctionID]int32
+	byID      []int32 // indexes of functions in order of their names
 	instances []Instance
 	free      []int32
 	assumed   []assumption
@@ -76,7 +78,7 @@ type assumption struct {
 // change any more, and sets each Index to the position. Stores on several
 // goroutines may share a slice whose indexes are set already.
 func NewStore(fleet *Fleet, functions []wattle.Function) (*Store, error) {
-	s := &Store{byID: make(map[wattle.FunctionID]int32, len(functions))}
+	s := &Store{byID: make([]int32, len(functions))}
 	s.view = Snapshot{Fleet: fleet, Epoch: 1, Load: newLoad(fleet, len(functions))}
 	s.view.Load.instances = &s.instances
 	s.view.Signals = unknown(fleet)
@@ -86,14 +88,16 @@ func NewStore(fleet *Fleet, functions []wattle.Function) (*Store, error) {
 		if err := f.Validate(); err != nil {
 			return nil, err
 		}
-		if _, twice := s.byID[f.ID]; twice {
-			return nil, fmt.Errorf("function %s is listed twice", f.ID)
-		}
 		if f.Index != int32(i) {
 			f.Index = int32(i)
 		}
-		s.byID[f.ID] = f.Index
-		s.functions[i] = f
+		s.byID[i], s.functions[i] = f.Index, f
+	}
+	slices.SortFunc(s.byID, func(a, b int32) int { return cmp.Compare(functions[a].ID, functions[b].ID) })
+	for i := 1; i < len(s.byID); i++ {
+		if id := functions[s.byID[i]].ID; id == functions[s.byID[i-1]].ID {
+			return nil, fmt.Errorf("function %s is listed twice", id)
+		}
 	}
 	return s, nil
 }
@@ -103,11 +107,11 @@ func (s *Store) Functions() []*wattle.Function { return s.functions }
 
 // Function finds a function by name.
 func (s *Store) Function(id wattle.FunctionID) (*wattle.Function, bool) {
-	i, ok := s.byID[id]
+	i, ok := slices.BinarySearchFunc(s.byID, id, func(i int32, id wattle.FunctionID) int { return cmp.Compare(s.functions[i].ID, id) })
 	if !ok {
 		return nil, false
 	}
-	return s.functions[i], true
+	return s.functions[s.byID[i]], true
 }
 
 // View is the live state without a copy: valid until the next change.

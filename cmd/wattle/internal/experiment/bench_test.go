@@ -31,7 +31,7 @@ func twenty(functions int, invocations float64, policy string) string {
 // benchmark runs one policy once per iteration, trace generation, accounting
 // and Rego policy included, on one core.
 func benchmark(b *testing.B, text string) {
-	debug.SetGCPercent(40) // as the command does
+	debug.SetGCPercent(20) // as the command does
 	f, err := Parse("bench.yaml", []byte(text))
 	if err != nil {
 		b.Fatal(err)
