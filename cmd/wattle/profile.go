@@ -23,13 +23,14 @@ type profileLearnCmd struct {
 	Output       string             `short:"o" type:"path" help:"File to write; standard output if empty."`
 	Hardware     string             `help:"Processor generation of the node, as fleets name it."`
 	Idle         wattle.Watts       `help:"Power of the node at rest, such as 40W; learned if not given." placeholder:"WATTS"`
+	Platform     []string           `help:"Functions whose processor time is the platform's own." placeholder:"NAMESPACE/FUNCTION|NAMESPACE/*"`
 	IdleShare    disaggregate.Share `help:"Who bears the idle energy: none, equal (by function) or busy (by busy seconds)." default:"equal"`
 	ControlPlane disaggregate.Share `help:"Who bears the platform's own energy: none, equal (by invocation) or busy." default:"equal"`
 }
 
 // Run plays the recording and writes profiles.
 func (c *profileLearnCmd) Run(s *streams) error {
-	cfg := profiles.Config{Estimate: disaggregate.DefaultConfig(), Hardware: c.Hardware, Idle: c.Idle, Program: "wattle " + version.String()}
+	cfg := profiles.Config{Estimate: disaggregate.DefaultConfig(), Hardware: c.Hardware, Idle: c.Idle, Platform: c.Platform, Program: "wattle " + version.String()}
 	cfg.Estimate.Idle, cfg.Estimate.ControlPlane = c.IdleShare, c.ControlPlane
 	l, err := profiles.Learn(c.Recording, cfg)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -26,6 +28,9 @@ type Config struct {
 	// Idle fixes the power of the machine at rest. 0 learns it: the least mean
 	// power over five seconds, per zone.
 	Idle wattle.Watts
+	// Platform lists functions, as "namespace/function" or "namespace/*", whose
+	// processor time is the platform's own.
+	Platform []string
 }
 
 // Learned is what a recording taught.
@@ -41,24 +46,11 @@ type Learned struct {
 // and once to divide what is above it among the functions. It depends on nothing
 // but the recording and c.
 func Learn(name string, c Config) (*Learned, error) {
-	rest := attribution.DefaultConfig()
-	first, err := play(name, c, rest)
+	first, err := play(name, c, nil)
 	if err != nil {
 		return nil, err
 	}
-	rest.Idle = map[attribution.Zone]wattle.Watts{}
-	var sum wattle.Watts
-	for z := range first.zones {
-		w, _ := first.attr.IdlePower(z)
-		rest.Idle[z] = w
-		sum += w
-	}
-	if c.Idle > 0 && sum > 0 { // in the proportions that were learned
-		for z, w := range rest.Idle {
-			rest.Idle[z] = wattle.Watts(float64(w) * float64(c.Idle/sum))
-		}
-	}
-	second, err := play(name, c, rest)
+	second, err := play(name, c, first.rest(c.Idle))
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +61,23 @@ func Learn(name string, c Config) (*Learned, error) {
 	return &Learned{second.collector.Document(second.filter, about), second.epochs, second.steps, second.truncated}, nil
 }
 
+// rest is the power of each zone at rest as learned by a first pass, in the sum
+// that is stated, if one is.
+func (p *pass) rest(stated wattle.Watts) map[attribution.Zone]wattle.Watts {
+	out, sum := map[attribution.Zone]wattle.Watts{}, wattle.Watts(0)
+	for _, z := range p.order {
+		w, _ := p.attr.IdlePower(z)
+		out[z] = w
+		sum += w
+	}
+	for z, w := range out {
+		if stated > 0 && sum > 0 {
+			out[z] = wattle.Watts(float64(w) * float64(stated/sum))
+		}
+	}
+	return out
+}
+
 // pass is one play of a recording through the parts that an agent runs.
 type pass struct {
 	header    record.Header
@@ -77,11 +86,15 @@ type pass struct {
 	attr      *attribution.Attributor
 	filter    *disaggregate.Filter
 	collector *profile.Collector
+	idle      map[attribution.Zone]wattle.Watts // nil in the first pass
+	platform  []string
 
-	zones     map[attribution.Zone]bool
+	zones     map[attribution.Zone]*line
+	order     []attribution.Zone // as they came
+	control   line               // processor seconds of the platform
+	used      map[uint64]time.Duration
+	last      time.Time
 	sources   []string
-	spans     []span // of energy, ascending
-	end       time.Time
 	waiting   []record.Batch
 	epochs    int
 	steps     int
@@ -89,117 +102,137 @@ type pass struct {
 	usage     []record.Usage
 }
 
-// span is energy between two instants.
-type span struct {
-	from, to     time.Time
-	active, idle float64 // J
-	unknown      bool
-}
-
-func play(name string, c Config, rest attribution.Config) (*pass, error) {
+func play(name string, c Config, idle map[attribution.Zone]wattle.Watts) (*pass, error) {
 	r, err := record.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	p := &pass{header: r.Header(), player: record.NewPlayer(r), collector: profile.NewCollector(), zones: map[attribution.Zone]bool{}}
+	p := &pass{header: r.Header(), player: record.NewPlayer(r), collector: profile.NewCollector(), idle: idle,
+		platform: c.Platform, zones: map[attribution.Zone]*line{}, used: map[uint64]time.Duration{}}
 	if p.node, err = telemetry.NewNode(p.player.Chain(), telemetry.DefaultNodeConfig(p.header.Node)); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	nobody := func(*attribution.Usage) (attribution.Owner, bool) { return attribution.Owner{}, false }
-	if p.attr, err = attribution.New(rest, nobody); err != nil {
+	if p.attr, err = attribution.New(attribution.DefaultConfig(), nobody); err != nil {
 		return nil, err
 	}
 	if p.filter, err = disaggregate.New(c.Estimate); err != nil {
 		return nil, err
 	}
 	for {
-		if _, err := p.player.Next(); errors.Is(err, io.EOF) {
+		at, err := p.player.Next()
+		if errors.Is(err, io.EOF) {
 			p.truncated = r.Truncated()
 			return p, nil
-		} else if err != nil {
-			return nil, err
 		}
-		p.epochs++
-		if err := p.turn(); err != nil {
+		if err == nil {
+			err = p.turn(at)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 }
 
-// turn takes in one epoch.
-func (p *pass) turn() error {
+// turn takes in one epoch. The first pass looks at energy only.
+func (p *pass) turn(at time.Time) error {
+	p.epochs++
 	var samples []wattle.Sample
 	// A round in which no meter answered is a gap, as it was for the agent.
 	_ = p.node.Collect(context.Background(), func(s []wattle.Sample) { samples = append(samples, s...) })
-	p.energy(samples)
-	p.reservations()
+	for i := range samples {
+		p.energy(&samples[i])
+	}
+	if p.idle == nil {
+		p.attr.Step(attribution.Input{At: at, Energy: samples, UsageRead: true})
+		return nil
+	}
+	p.processors(at)
 	p.waiting = append(p.waiting, p.player.Invocations()...)
-	for len(p.waiting) > 0 && !p.waiting[0].To.After(p.end) {
-		if err := p.step(&p.waiting[0]); err != nil {
+	for n := p.ready(at); n > 0; n = p.ready(at) {
+		if err := p.step(p.waiting[:n], at); err != nil {
 			return err
 		}
-		p.waiting = p.waiting[1:]
+		p.waiting = p.waiting[n:]
 	}
 	return nil
 }
 
-// energy divides the finished samples of the cover into idle and the rest.
-func (p *pass) energy(samples []wattle.Sample) {
-	if len(samples) == 0 {
-		return
+func (p *pass) energy(s *wattle.Sample) {
+	z := attribution.Zone{Component: s.Component, Device: s.Device}
+	l := p.zones[z]
+	if l == nil {
+		l = &line{idle: float64(p.idle[z])}
+		p.zones[z] = l
+		p.order = append(p.order, z)
 	}
-	s := span{from: p.end}
-	for _, x := range samples {
-		p.zones[attribution.Zone{Component: x.Component, Device: x.Device}] = true
-		p.sources = append(p.sources, x.Source)
-		s.unknown = s.unknown || x.Unknown
-		if s.to.Before(x.To) {
-			s.to = x.To
-		}
-		if s.from.IsZero() || p.end.IsZero() && x.From.Before(s.from) {
-			s.from = x.From
-		}
-	}
-	spent := p.attr.Step(attribution.Input{At: s.to, Energy: samples, UsageRead: true})
-	sum := spent.Charges.Sum()
-	s.active, s.idle = float64(sum.Active.Joules()), float64(sum.Idle.Joules())
-	if s.to.After(s.from) {
-		p.spans, p.end = append(p.spans, s), s.to
-	}
-	if len(p.sources) > 64 {
-		p.sources = compact(p.sources)
+	l.add(span{s.From, s.To, float64(s.Energy.Joules()), s.Unknown})
+	if !slices.Contains(p.sources, s.Source) {
+		p.sources = append(p.sources, s.Source)
 	}
 }
 
-// step joins a batch with the energy of the same time; the energy of a span that
-// it shares with another batch is divided by time.
-func (p *pass) step(b *record.Batch) error {
-	out := disaggregate.Step{From: b.From, To: b.To, ControlPlane: b.ControlPlane, Unknown: b.Failed > 0}
-	if !b.To.After(b.From) {
+// silent is how long a zone may be without a figure before it is left out.
+const silent = time.Minute
+
+// ready is how many of the waiting batches make a step, 0 while energy of it is
+// still to come: those of one interval, and of as many as the slowest meter takes
+// for a figure.
+func (p *pass) ready(now time.Time) int {
+	least, known := time.Duration(0), now
+	for _, l := range p.zones {
+		if now.Sub(l.end()) <= silent {
+			least, known = max(least, l.longest), earlier(known, l.end())
+		}
+	}
+	for i := range p.waiting {
+		to := p.waiting[i].To
+		if to.After(known) {
+			return 0
+		}
+		more := i+1 < len(p.waiting) && p.waiting[i+1].From.Before(to) // of another source
+		if !more && to.Sub(p.waiting[0].From) >= least-least/4 {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// step joins batches with the energy of the same time.
+func (p *pass) step(batches []record.Batch, now time.Time) error {
+	out := disaggregate.Step{From: batches[0].From, To: batches[0].To}
+	runs := map[wattle.FunctionID]*disaggregate.Run{}
+	for _, b := range batches {
+		out.From, out.To = earlier(out.From, b.From), later(out.To, b.To)
+		out.ControlPlane += b.ControlPlane
+		out.Unknown = out.Unknown || b.Failed > 0
+		for _, r := range b.Runs {
+			add(runs, disaggregate.Split(Name(r.Namespace, r.Function), r.Count, r.Seconds, r.Cold, r.ColdSeconds))
+		}
+	}
+	if !out.To.After(out.From) {
 		return nil
 	}
-	var active, idle, covered float64
-	for i := range p.spans {
-		s := &p.spans[i]
-		from, to := later(s.from, b.From), earlier(s.to, b.To)
-		if !to.After(from) {
+	for _, id := range slices.Sorted(maps.Keys(runs)) {
+		out.Runs = append(out.Runs, *runs[id])
+	}
+	length := out.To.Sub(out.From).Seconds()
+	for _, z := range p.order {
+		l := p.zones[z]
+		if now.Sub(l.end()) > silent {
 			continue
 		}
-		part := to.Sub(from).Seconds() / s.to.Sub(s.from).Seconds()
-		active += float64(s.active * part)
-		idle += float64(s.idle * part)
-		covered += to.Sub(from).Seconds()
-		out.Unknown = out.Unknown || s.unknown
+		joules, known := l.between(out.From, out.To)
+		rest := min(float64(l.idle*length), joules)
+		out.Dynamic += wattle.Joules(joules - rest)
+		out.Idle += wattle.Joules(rest)
+		out.Unknown = out.Unknown || !known
+		l.forget(out.From)
 	}
-	for len(p.spans) > 0 && !p.spans[0].to.After(b.From) {
-		p.spans = p.spans[1:]
-	}
-	out.Unknown = out.Unknown || covered < 0.999*b.To.Sub(b.From).Seconds()
-	out.Dynamic, out.Idle = wattle.Joules(active), wattle.Joules(idle)
-	for _, r := range b.Runs {
-		out.Runs = append(out.Runs, disaggregate.Split(Name(r.Namespace, r.Function), r.Count, r.Seconds, r.Cold, r.ColdSeconds))
-	}
+	used, _ := p.control.between(out.From, out.To)
+	out.ControlPlane += used
+	p.control.forget(out.From)
 	if err := p.filter.Update(&out); err != nil {
 		return err
 	}
@@ -210,18 +243,49 @@ func (p *pass) step(b *record.Batch) error {
 	return nil
 }
 
-// reservations notes what instances reserve or hold.
-func (p *pass) reservations() {
+func add(runs map[wattle.FunctionID]*disaggregate.Run, r disaggregate.Run) {
+	o := runs[r.Function]
+	if o == nil {
+		runs[r.Function] = &r
+		return
+	}
+	o.Warm, o.Cold, o.WarmBusy, o.ColdBusy = o.Warm+r.Warm, o.Cold+r.Cold, o.WarmBusy+r.WarmBusy, o.ColdBusy+r.ColdBusy
+}
+
+// processors notes what instances reserve or hold, and what the platform used.
+func (p *pass) processors(at time.Time) {
 	p.usage, _, _ = p.player.Usage(p.usage[:0])
+	control := time.Duration(0)
 	for i := range p.usage {
 		u := &p.usage[i]
-		if o, ok := p.player.Owner(u.ID); ok && o.Function != "" {
-			p.collector.Reserves(Name(o.Namespace, o.Function), o.CPU, o.Memory)
-			p.collector.Holds(Name(o.Namespace, o.Function), u.Memory)
-		} else if u.Function != "" {
-			p.collector.Holds(Name(u.Namespace, u.Function), u.Memory)
+		o, owned := p.player.Owner(u.ID)
+		if !owned {
+			o.Namespace, o.Function = u.Namespace, u.Function
 		}
+		if o.Function == "" {
+			continue
+		}
+		id := Name(o.Namespace, o.Function)
+		if p.isPlatform(o.Namespace, string(id)) {
+			if before, ok := p.used[u.ID]; ok {
+				control += max(0, u.CPU-before)
+			}
+			p.used[u.ID] = u.CPU
+			continue
+		}
+		p.collector.Reserves(id, o.CPU, o.Memory)
+		p.collector.Holds(id, u.Memory)
 	}
+	if len(p.usage) > 0 {
+		if !p.last.IsZero() {
+			p.control.add(span{from: p.last, to: at, amount: control.Seconds()})
+		}
+		p.last = at
+	}
+}
+
+func (p *pass) isPlatform(namespace, id string) bool {
+	return slices.Contains(p.platform, id) || slices.Contains(p.platform, namespace+"/*")
 }
 
 // Name is how a function of a namespace is called in profiles and traces.
@@ -230,31 +294,4 @@ func Name(namespace, function string) wattle.FunctionID {
 		return wattle.FunctionID(function)
 	}
 	return wattle.FunctionID(namespace + "/" + function)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// compact drops repetitions without changing the order.
-func compact(names []string) []string {
-	out := names[:0]
-	seen := map[string]bool{}
-	for _, n := range names {
-		if !seen[n] {
-			seen[n] = true
-			out = append(out, n)
-		}
-	}
-	return out
 }

@@ -1,0 +1,136 @@
+package profiles
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/telemetry"
+	"github.com/wattle-project/wattle/telemetry/disaggregate"
+	"github.com/wattle-project/wattle/telemetry/disaggregate/profile"
+	"github.com/wattle-project/wattle/telemetry/record"
+)
+
+func begun() time.Time { return time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC) }
+
+// slowRecording is twenty minutes of a machine whose package is read every second
+// and whose memory every five; two gateways count the invocations of two
+// functions, and a platform of its own draws 8 W while it runs.
+func slowRecording(t *testing.T) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "r.jsonl.gz")
+	w, err := record.Create(name, record.Header{Node: "n", Interval: time.Second, Meters: []record.MeterInfo{{Name: "rapl"}, {Name: "redfish"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	var pkg, mem uint64
+	var gateway time.Duration
+	busy := [2]float64{}
+	for i := range 1200 {
+		at := begun().Add(time.Duration(i) * time.Second)
+		if i%5 == 0 {
+			for k := range busy {
+				busy[k] = 0
+				if i%100 >= 10 {
+					busy[k] = r.Float64()
+				}
+			}
+		}
+		control := 0.2 * r.Float64()
+		gateway += time.Duration(control * 1e9)
+		pkg += uint64(1e6 * (30 + 10*busy[0] + 20*busy[1] + 8*control))
+		mem += uint64(1e6 * (5 + 2*busy[0]))
+		e := record.Epoch{At: at, Usage: &record.UsageRound{Of: []record.Usage{{ID: 9, Identity: record.Identity{Key: "/gw", Namespace: "faas", Function: "gateway"}, CPU: gateway}}}}
+		e.Meters = append(e.Meters, record.MeterRound{Meter: 0, Zones: []telemetry.Zone{{Key: "package-0", Component: wattle.Package}}, Readings: []telemetry.Reading{{At: at, Energy: pkg, HasEnergy: true}}})
+		if i%5 == 0 {
+			e.Meters = append(e.Meters, record.MeterRound{Meter: 1, Zones: []telemetry.Zone{{Key: "dram", Component: wattle.DRAM}}, Readings: []telemetry.Reading{{At: at, Energy: mem, HasEnergy: true}}})
+		}
+		if i > 0 {
+			for k, f := range []string{"a", "b"} {
+				e.Invocations = append(e.Invocations, record.Batch{From: at.Add(-time.Second), To: at, Runs: []record.Run{{Function: f, Count: 10 * busy[k], Seconds: busy[k]}}})
+			}
+		}
+		if err := w.Write(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// TestLearnJoinsSlowMetersAndSeveralSources: the energy of an interval is
+// counted once for all gateways, and a slow meter's where it belongs.
+func TestLearnJoinsSlowMetersAndSeveralSources(t *testing.T) {
+	c := Config{Estimate: disaggregate.DefaultConfig(), Platform: []string{"faas/*"}}
+	l, err := Learn(slowRecording(t), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := l.Profiles
+	if len(d.Functions) != 2 || l.Epochs != 1200 || math.Abs(d.IdleWatts-35) > 1 {
+		t.Fatalf("%d functions, %d epochs, %.2f W at rest, want 2, 1200, 35", len(d.Functions), l.Epochs, d.IdleWatts)
+	}
+	for i, want := range []float64{1.2, 2} { // (10+2) W and 20 W, 0.1 s each
+		if j := d.Functions[i].Warm.Joules.Value; math.Abs(j-want) > 0.06*want {
+			t.Errorf("%s: %.3f J, want %.3f", d.Functions[i].Function, j, want)
+		}
+	}
+	if got := strings.Join(d.Sources, "+"); got != "rapl+redfish" {
+		t.Errorf("sources %s", got)
+	}
+	c.Idle = 40
+	if l, err = Learn(slowRecording(t), c); err != nil || math.Abs(l.Profiles.IdleWatts-40) > 1 {
+		t.Errorf("with 40 W stated: %.2f W, %v", l.Profiles.IdleWatts, err)
+	}
+}
+
+func document(node, hardware string, warm, joules, width float64) *profile.Document {
+	i := func(v float64) profile.Interval { return profile.Interval{Value: v, Low: v - width, High: v + width} }
+	return &profile.Document{Version: 1, Node: node, Hardware: hardware, Sources: []string{"rapl"}, From: begun(), To: begun().Add(time.Hour),
+		Functions: []profile.Function{{Function: "shop/[a]*", CPU: 250, Memory: 1 << 28,
+			Warm: &profile.Start{Invocations: warm, Seconds: 0.5, Watts: i(2 * joules), Joules: i(joules)},
+			Cold: &profile.Start{Invocations: 2, Seconds: 1.5, Watts: i(2 * joules), Joules: i(joules + 7)}}}}
+}
+
+func TestImportJoinsNodes(t *testing.T) {
+	c := ImportConfig{Hardware: map[string]string{"n3": "graviton"}, Least: 10, Wide: 0.25}
+	docs := []*profile.Document{document("n1", "skylake", 100, 2, 0.1), document("n2", "skylake", 300, 4, 0.1), document("n3", "", 50, 1, 0.6), document("n4", "icelake", 5, 1, 0.1)}
+	docs[2].Sources = []string{"model"}
+	s := Import(docs, c)
+	var b strings.Builder
+	if err := s.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`id: "shop/\\[a]\\*"`, "cpu: 250m", "memory: 268435456B",
+		`"skylake": {exec: 500ms, exec_energy: 3.5J, cold: 1s, cold_energy: 7J}`,
+		`"graviton": {exec: 500ms, exec_energy: 1J, cold: 1s, cold_energy: 7J}`, "n2 by rapl",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("lacks %s:\n%s", want, b.String())
+		}
+	}
+	remarks := strings.Join(s.Remarks, "\n")
+	for _, want := range []string{"n3: the energy is from a model", "1 J is known to ±0.6 J only", "left out, it has too few"} {
+		if !strings.Contains(remarks, want) {
+			t.Errorf("no remark %q in\n%s", want, remarks)
+		}
+	}
+	if strings.Contains(b.String(), "icelake") || s.Len() != 1 {
+		t.Errorf("a function with 5 invocations is in:\n%s", b.String())
+	}
+}
+
+func TestReadNamesTheFile(t *testing.T) {
+	if _, err := Read(filepath.Join(t.TempDir(), "none.json")); err == nil || errors.Unwrap(err) == nil {
+		t.Errorf("got %v", err)
+	}
+}
