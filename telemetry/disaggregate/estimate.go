@@ -78,15 +78,17 @@ func (f *Filter) estimate(i int, sh shares) Estimate {
 // minCount is the fading count under which a function is no longer active.
 const minCount = 1e-3
 
-// interval is ±z·σ around the unconstrained mean, cut at 0 and widened where
-// needed to hold the value. z is Student's t: noise is estimated too.
+// interval is ±z·σ around the unconstrained mean, or around 0 where that is
+// negative, cut at 0 and widened where needed to hold the value. A mean far under
+// 0 is a model that does not fit rather than a proof that the power is 0, so the
+// interval keeps its width. z is Student's t: noise is estimated too.
 func (f *Filter) interval(i int) Interval {
 	half := studentT(f.noise.weight) * math.Sqrt(f.noise.variance()*f.k.p[i*f.k.stride+i])
 	v := math.Max(f.k.x[i], 0)
 	return Interval{
 		Value: v,
 		Low:   math.Min(math.Max(f.k.m[i]-half, 0), v),
-		High:  math.Max(f.k.m[i]+half, v),
+		High:  math.Max(math.Max(f.k.m[i], 0)+half, v),
 	}
 }
 

@@ -271,6 +271,27 @@ func TestNoNegativePower(t *testing.T) {
 	}
 }
 
+// TestIntervalKeepsItsWidthAtZero: where the model does not fit, so that a
+// function would have to draw a negative power, 0 is not claimed to be exact.
+func TestIntervalKeepsItsWidthAtZero(t *testing.T) {
+	m := newMachine(23, 6, 0.05)
+	f := mustNew(t, DefaultConfig())
+	for range 300 {
+		s := m.step()
+		for _, r := range s.Runs {
+			if r.Function == "f000" {
+				s.Dynamic -= wattle.Joules(1.3 * m.fns[0].watts * r.WarmBusy) // it saves energy
+			}
+		}
+		if err := f.Update(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p := byFunction(f)["f000"].Power; p.Value > 1e-3 || p.High < 0.02 {
+		t.Errorf("%+v, want 0 and an interval with a width", p)
+	}
+}
+
 func TestNewFunctionMidRun(t *testing.T) {
 	m := newMachine(3, 10, 0.05)
 	m.fns[9].start = 300
