@@ -188,4 +188,7 @@ type LifecycleBounds struct {
 	NoPrewarm bool
 	// DeferMax bounds how long deferrable work may wait.
 	DeferMax time.Duration
+	// Signal is the kind of intensity that keep-alive is weighed by: the core sets
+	// that of the objective, so that no weighing mixes kinds.
+	Signal SignalKind
 }

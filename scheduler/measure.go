@@ -45,10 +45,12 @@ func (c *Core) measure(now time.Time, s *state.Snapshot, f *wattle.Function, par
 }
 
 func (c *Core) intent(f *wattle.Function, params *wattle.Params) wattle.Intent {
+	in := DefaultIntent()
 	if c.cfg.Policy != nil {
-		return c.cfg.Policy.Intent(f, params)
+		in = c.cfg.Policy.Intent(f, params)
 	}
-	return DefaultIntent()
+	in.Lifecycle.Signal = in.Objective.Signal
+	return in
 }
 
 // single fills the scratch with one candidate, which measures as among others:

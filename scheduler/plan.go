@@ -208,12 +208,16 @@ func (p *plan) compile(x *scratch, now time.Time, s *state.Snapshot, home int) {
 	p.begin()
 }
 
-// narrow bounds the time that the plan holds so that no run that begins within
-// it leaves the period, ending at End, in which it was measured.
+// narrow bounds the time that the plan holds so that no signal loses quality in
+// it and no run that begins within it leaves the period, ending at End, in which
+// it was measured.
 func (p *plan) narrow(c *wattle.Columns, now time.Time, s *state.Snapshot) {
 	p.from, p.until = now.UnixNano(), math.MaxInt64
+	signals := s.Signals.Of(p.intent.Objective.Signal)
 	for t := range s.Fleet.Targets {
-		end := s.Signals.End(s.Fleet.Targets[t].Cluster)
+		cluster := s.Fleet.Targets[t].Cluster
+		p.until = min(p.until, signals.Turns(cluster, now)-1)
+		end := signals.End(cluster)
 		if end == math.MaxInt64 {
 			continue
 		}

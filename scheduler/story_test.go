@@ -23,6 +23,7 @@ type story struct {
 	now      time.Time
 	clusters []state.Cluster
 	grid     map[wattle.ZoneID]state.ZoneSignal
+	marginal map[wattle.ZoneID]state.ZoneSignal
 	fns      []wattle.Function
 	intent   wattle.Intent
 	deny     map[string]string // cluster → code
@@ -51,7 +52,7 @@ func (p stated) Judge(_ *wattle.Function, _ *wattle.Params, attrs []wattle.Attri
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		s := &story{
-			t: t, now: time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC), grid: map[wattle.ZoneID]state.ZoneSignal{},
+			t: t, now: time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC), grid: map[wattle.ZoneID]state.ZoneSignal{}, marginal: map[wattle.ZoneID]state.ZoneSignal{},
 			intent: scheduler.DefaultIntent(), deny: map[string]string{}, cfg: scheduler.DefaultConfig(),
 		}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return s.run(d) })
@@ -137,14 +138,19 @@ func float(t *testing.T, v string) float64 {
 	return x
 }
 
-// cluster fr grid=52 [vcpu=4] [nodes=1] [pue=1] [jurisdiction=EU] [region=r] [lon=3] [price=1e-5] [gpu=A100-80GB] [mig=1g.10gb] [share=4] [speed=1]
+// cluster fr grid=52 [marginal=600] [vcpu=4] [nodes=1] [pue=1] [jurisdiction=EU] [region=r] [lon=3] [price=1e-5] [gpu=A100-80GB] [mig=1g.10gb] [share=4] [speed=1]
 func (s *story) cluster(d *datadriven.TestData) string {
 	id := d.CmdArgs[0].Key
 	c := state.Cluster{ID: wattle.ClusterID(id), Zone: wattle.ZoneID("Z-" + id), Region: wattle.RegionID(id), PUE: 1, Jurisdiction: "EU", Price: state.Price{PerGBSecond: 1e-5}}
 	p := state.Pool{Name: "cpu", Nodes: 1, Hardware: "test", Speed: 1, Machine: power.Machine{VCPU: 4, Memory: 16 * wattle.GiB, IdlePerVCPU: 1, MaxPerVCPU: 4}}
 	z := state.ZoneSignal{Current: wattle.Signal{Zone: c.Zone, From: s.now, To: s.now.Add(time.Hour), FetchedAt: s.now, Provider: "story"}, Period: time.Hour}
 	args(s.t, d, 1, map[string]func(string){
-		"grid":         func(v string) { z.Current.Intensity = wattle.GramsPerKWh(float(s.t, v)) },
+		"grid": func(v string) { z.Current.Intensity = wattle.GramsPerKWh(float(s.t, v)) },
+		"marginal": func(v string) {
+			m := z
+			m.Current.Intensity, m.Current.Kind = wattle.GramsPerKWh(float(s.t, v)), wattle.Marginal
+			s.marginal[c.Zone] = m
+		},
 		"ahead":        func(v string) { z.Ahead = append(z.Ahead, wattle.GramsPerKWh(float(s.t, v))) },
 		"vcpu":         func(v string) { p.Machine.VCPU = number(s.t, v) },
 		"nodes":        func(v string) { p.Nodes = number(s.t, v) },
@@ -211,7 +217,7 @@ func (s *story) function(d *datadriven.TestData) string {
 	return ""
 }
 
-// policy [p95=d] [mean=d] [p95_over_home=1100] [cost=usd] [cost_over_cheapest=1050] [carbon=g] [start=d] [seconds=g/s] [dollars=g/USD] [weight=1] [deny=cluster:code]
+// policy [p95=d] [mean=d] [p95_over_home=1100] [cost=usd] [cost_over_cheapest=1050] [carbon=g] [start=d] [seconds=g/s] [dollars=g/USD] [weight=1] [signal=marginal] [deny=cluster:code]
 func (s *story) policy(d *datadriven.TestData) string {
 	l, o := &s.intent.Limits, &s.intent.Objective
 	args(s.t, d, 0, map[string]func(string){
@@ -224,6 +230,7 @@ func (s *story) policy(d *datadriven.TestData) string {
 		"start":              func(v string) { l.StartWithin = duration(s.t, v) },
 		"seconds":            func(v string) { o.Seconds = wattle.GramsPerSecond(float(s.t, v)) },
 		"dollars":            func(v string) { o.Dollars = wattle.GramsPerUSD(float(s.t, v)) },
+		"signal":             func(v string) { _ = o.Signal.UnmarshalText([]byte(v)) },
 		"weight":             func(v string) { o.Carbon = float(s.t, v) },
 		"deny": func(v string) {
 			id, code, _ := strings.Cut(v, ":")
@@ -290,11 +297,11 @@ func (s *story) begin() {
 }
 
 func (s *story) publish() {
-	var zones []state.ZoneSignal
+	var zones, marginal []state.ZoneSignal
 	for _, c := range s.store.View().Fleet.Clusters {
-		zones = append(zones, s.grid[c.Zone])
+		zones, marginal = append(zones, s.grid[c.Zone]), append(marginal, s.marginal[c.Zone])
 	}
-	s.store.SetSignals(state.NewSignals(zones, s.now))
+	s.store.SetSignals(state.NewSignals(zones, s.now).WithMarginal(marginal))
 }
 
 func (s *story) fn(id string) *wattle.Function {

@@ -55,6 +55,13 @@ type Feed interface {
 	Observe(cluster int, now time.Time) state.ZoneSignal
 }
 
+// MarginalFeed is a Feed that knows marginal intensities too, for policies that ask
+// for them. A zone without any answers with the zero ZoneSignal.
+type MarginalFeed interface {
+	Feed
+	Marginal(cluster int, now time.Time) state.ZoneSignal
+}
+
 // Validate says what is missing or contradictory.
 func (c *Config) Validate() error {
 	switch {

@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	"time"
+
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/scheduler/state"
 )
@@ -117,7 +119,21 @@ func (r *run) signals() {
 			From: now, To: now.Add(r.cfg.Slot), FetchedAt: now, Provider: "actual",
 		}
 	}
-	r.store.SetSignals(state.NewSignals(zones, now))
+	r.store.SetSignals(r.withMarginal(state.NewSignals(zones, now), now))
+}
+
+// withMarginal adds what the feed knows of marginal intensities.
+func (r *run) withMarginal(s *state.Signals, now time.Time) *state.Signals {
+	feed, ok := r.cfg.Feed.(MarginalFeed)
+	if !ok {
+		return s
+	}
+	zones := make([]state.ZoneSignal, len(r.cfg.Fleet.Clusters))
+	for i := range zones {
+		zones[i] = feed.Marginal(i, now)
+		zones[i].Current.Zone = r.cfg.Fleet.Clusters[i].Zone
+	}
+	return s.WithMarginal(zones)
 }
 
 // prepare starts an instance ahead of demand. Only idle instances make way for

@@ -117,7 +117,7 @@ func (k *Instances) end(now time.Time, s *state.Snapshot, e *wattle.Event, out [
 		Memory: e.Function.Needs.Memory, Options: k.one[:], Worst: k.one[:], Bounds: e.Lifecycle,
 	}
 	k.one[0] = k.cost(now, s, e, f)
-	c.Intensity = s.Signals.Zones[s.Fleet.Targets[e.Target].Cluster].Current.Intensity
+	c.Intensity = intensity(now, s, e)
 	k.spans = Bound(c, k.keeper.Decide(c, k.spans[:0]))
 	kept := false
 	for _, span := range k.spans {
@@ -136,6 +136,12 @@ func (k *Instances) end(now time.Time, s *state.Snapshot, e *wattle.Event, out [
 	return out
 }
 
+// intensity is that of the grid of an instance, of the kind that its policy asks for.
+func intensity(now time.Time, s *state.Snapshot, e *wattle.Event) wattle.GramsPerKWh {
+	z, _ := s.Signals.Of(e.Lifecycle.Signal).Zone(s.Fleet.Targets[e.Target].Cluster, now)
+	return z.Current.Intensity
+}
+
 func instant(d time.Duration) time.Time { return time.Unix(0, int64(d)) }
 
 // cost measures the target of an instance, once per function, target and epoch.
@@ -151,7 +157,7 @@ func (k *Instances) cost(now time.Time, s *state.Snapshot, e *wattle.Event, f *l
 	f.option = Option{
 		Cold: cold.Mean, Warm: warm.Mean, ColdGrams: cold.Carbon, WarmGrams: warm.Carbon,
 		StartGrams: max(cold.Carbon-warm.Carbon, 0),
-		Hold:       wattle.GramsPerSecond(hold.At(s.Signals.Zones[t.Cluster].Current.Intensity)),
+		Hold:       wattle.GramsPerSecond(hold.At(intensity(now, s, e))),
 	}
 	return f.option
 }

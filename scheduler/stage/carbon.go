@@ -24,10 +24,11 @@ func (s Carbon) Apply(b *state.Batch) {
 	starting, running, keep := c.Start[:m], c.Exec[:m], c.KeepEnergy[:m]
 	startEnergy, execEnergy, idleEnergy, netEnergy := c.StartEnergy[:m], c.ExecEnergy[:m], c.IdleEnergy[:m], c.NetEnergy[:m]
 	carbon, embodied, qualities, ages := c.Carbon[:m], c.Embodied[:m], c.Quality[:m], c.Age[:m]
+	signals := b.Signals()
 	for t := range n {
 		target := b.Target(t)
-		z := &b.State.Signals.Zones[target.Cluster]
-		age, quality := b.State.Signals.Age(target.Cluster), z.Current.Quality
+		z, quality := signals.Zone(target.Cluster, b.Now)
+		age := signals.Age(target.Cluster)
 		machine := &target.Machine
 		making, life := machine.Embodied.Part(machine, b.Function.Needs), machine.Embodied.Lifetime
 		stale := s.StalePenalty * float64(max(int(quality)-int(wattle.Forecast), 0))
@@ -58,7 +59,7 @@ func intensities(b *state.Batch, z *state.ZoneSignal, cluster int, delay, run ti
 	if len(z.Ahead) == 0 {
 		return now, after
 	}
-	signals := b.State.Signals
+	signals := b.Signals()
 	if !signals.Within(cluster, b.Now, delay, run) {
 		now = z.Mean(b.Now.Add(delay), run)
 	}
@@ -71,7 +72,8 @@ func intensities(b *state.Batch, z *state.ZoneSignal, cluster int, delay, run ti
 // far is the intensity at the caller's end of a transfer.
 func far(b *state.Batch, t *state.Target, here wattle.GramsPerKWh) wattle.GramsPerKWh {
 	if end := b.State.Fleet.FarEnd(b.Origin, t); end != t.Cluster {
-		return b.State.Signals.Zones[end].Current.Intensity
+		z, _ := b.Signals().Zone(end, b.Now)
+		return z.Current.Intensity
 	}
 	return here
 }

@@ -32,6 +32,9 @@ type Measurer interface {
 	Estimate(now time.Time, s *Snapshot, f *wattle.Function, target int32, box wattle.Sandbox) wattle.Estimate
 }
 
+// Signals is the table of intensities of the kind that the policy asks for.
+func (b *Batch) Signals() *Signals { return b.State.Signals.Of(b.Intent.Objective.Signal) }
+
 // Stride is the distance between candidates of one target: those before it are
 // all on different ones, or nothing is known of them.
 func (b *Batch) Stride() int {

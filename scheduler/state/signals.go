@@ -17,51 +17,142 @@ type ZoneSignal struct {
 	Period time.Duration
 }
 
-// Signals is an immutable table of intensities, indexed like Fleet.Clusters.
+// Signals is an immutable table of intensities of one kind and one scope, indexed
+// like Fleet.Clusters.
 type Signals struct {
 	Zones []ZoneSignal
+	// Kind and Scope are those of every value: what differs is not in the table.
+	Kind  wattle.SignalKind
+	Scope wattle.SignalScope
 	// At is when the table was made: ages are as of then.
-	At   time.Time
-	ends []int64
-	ages []time.Duration
-	// worst is the highest known intensity, which stands in for an unknown one.
-	worst wattle.GramsPerKWh
+	At    time.Time
+	ends  []int64
+	ages  []time.Duration
+	spans []span
+	// unknown stands in for a value that ended long ago.
+	unknown  ZoneSignal
+	marginal *Signals // nil in a table of marginal intensities
 }
 
-// NewSignals checks each zone's current value. A zone whose value cannot be
+// span is how long a zone's value can be trusted: it holds until end, forecasts
+// reach until reach, and it is the last good one until grace. All in Unix ns.
+type span struct{ end, reach, grace int64 }
+
+// NewSignals makes the table of average intensities. A zone whose value cannot be
 // used is replaced by a prior: the worst known intensity or the world mean,
-// whichever is higher, so that ignorance never wins a placement. The slice is
-// the table's from now on.
+// whichever is higher, so that ignorance never wins a placement. Unusable is
+// what is no intensity, what is marginal, and what is of another scope than most
+// values are: kinds and scopes are never compared. The slice is the table's from
+// now on. Nothing is known of marginal intensities; see WithMarginal.
 func NewSignals(zones []ZoneSignal, now time.Time) *Signals {
-	s := &Signals{Zones: zones, At: now, worst: wattle.UnknownIntensity}
+	none := make([]ZoneSignal, len(zones))
 	for i := range zones {
-		if zones[i].Current.Validate() == nil && zones[i].Current.Quality != wattle.Prior {
-			s.worst = max(s.worst, zones[i].Current.Intensity)
+		none[i].Current.Zone = zones[i].Current.Zone
+	}
+	s := newSignals(zones, now, wattle.Average)
+	s.marginal = newSignals(none, now, wattle.Marginal)
+	return s
+}
+
+// WithMarginal is s with marginal intensities for who asks for them, indexed like
+// its zones. They are checked as in NewSignals; a zone without one has a prior.
+func (s *Signals) WithMarginal(zones []ZoneSignal) *Signals {
+	t := *s
+	t.marginal = newSignals(zones, s.At, wattle.Marginal)
+	return &t
+}
+
+// Of is the table of intensities of a kind.
+func (s *Signals) Of(k wattle.SignalKind) *Signals {
+	if k == s.Kind || s.marginal == nil {
+		return s
+	}
+	return s.marginal
+}
+
+func newSignals(zones []ZoneSignal, now time.Time, kind wattle.SignalKind) *Signals {
+	s := &Signals{Zones: zones, Kind: kind, Scope: scope(zones, kind), At: now}
+	worst := wattle.UnknownIntensity
+	for i := range zones {
+		if s.usable(&zones[i].Current) {
+			worst = max(worst, zones[i].Current.Intensity)
 		}
 	}
+	s.unknown.Current = wattle.Signal{
+		Intensity: worst, Quality: wattle.Prior, Provider: "prior", Kind: kind, Scope: s.Scope,
+		From: now, To: now.Add(time.Hour), FetchedAt: now,
+	}
+	s.ends, s.ages, s.spans = make([]int64, len(zones)), make([]time.Duration, len(zones)), make([]span, len(zones))
 	for i := range zones {
 		z := &zones[i]
-		if z.Current.Validate() != nil || z.Current.Quality == wattle.Prior {
+		if !s.usable(&z.Current) {
 			zone := z.Current.Zone
-			*z = ZoneSignal{Current: wattle.Signal{
-				Zone: zone, Intensity: s.worst, Quality: wattle.Prior, Provider: "prior",
-				Kind: z.Current.Kind, Scope: z.Current.Scope,
-				From: now, To: now.Add(time.Hour), FetchedAt: now,
-			}}
+			*z = s.unknown
+			z.Current.Zone = zone
 		}
-	}
-	for i := range zones {
-		zones[i].Ahead = usable(zones[i].Ahead, s.worst)
-	}
-	s.ends, s.ages = make([]int64, len(zones)), make([]time.Duration, len(zones))
-	for i := range zones {
-		s.ages[i] = max(now.Sub(zones[i].Current.FetchedAt), 0)
+		z.Ahead = usable(z.Ahead, worst)
+		s.ages[i], s.spans[i] = max(now.Sub(z.Current.FetchedAt), 0), z.span()
 		s.ends[i] = math.MaxInt64
-		if len(zones[i].Ahead) > 0 {
-			s.ends[i] = zones[i].Current.To.UnixNano()
+		if len(z.Ahead) > 0 {
+			s.ends[i] = s.spans[i].end
 		}
 	}
 	return s
+}
+
+// scope is that of most usable values of a kind, life-cycle if there are as many.
+func scope(zones []ZoneSignal, kind wattle.SignalKind) wattle.SignalScope {
+	direct, n := 0, 0
+	for i := range zones {
+		if c := &zones[i].Current; c.Kind == kind && c.Quality != wattle.Prior && c.Validate() == nil {
+			n++
+			if c.Scope == wattle.Direct {
+				direct++
+			}
+		}
+	}
+	if 2*direct > n {
+		return wattle.Direct
+	}
+	return wattle.Lifecycle
+}
+
+func (s *Signals) usable(c *wattle.Signal) bool {
+	return c.Kind == s.Kind && c.Scope == s.Scope && c.Quality != wattle.Prior && c.Validate() == nil
+}
+
+func (z *ZoneSignal) span() span {
+	period := z.Current.To.Sub(z.Current.From)
+	reach := z.Current.To.Add(time.Duration(len(z.Ahead)) * z.Period)
+	return span{z.Current.To.UnixNano(), reach.UnixNano(), reach.Add(2 * period).UnixNano()}
+}
+
+// Zone is what is known of a cluster's grid at an instant, and how good that is.
+// The quality falls with age: past its end a value is a forecast while it has
+// one, then the last good one for two periods, then none.
+func (s *Signals) Zone(cluster int, now time.Time) (*ZoneSignal, wattle.Quality) {
+	z, at, t := &s.Zones[cluster], now.UnixNano(), &s.spans[cluster]
+	switch q := z.Current.Quality; {
+	case at < t.end || q == wattle.Prior:
+		return z, q
+	case at < t.reach:
+		return z, max(q, wattle.Forecast)
+	case at < t.grace:
+		return z, max(q, wattle.LastGood)
+	}
+	return &s.unknown, wattle.Prior
+}
+
+// Turns is the next instant in Unix ns at which the quality of a cluster's value
+// falls by age alone.
+func (s *Signals) Turns(cluster int, now time.Time) int64 {
+	at, t := now.UnixNano(), &s.spans[cluster]
+	for _, turn := range [...]int64{t.end, t.reach, t.grace} {
+		if at < turn {
+			return turn
+		}
+	}
+	return math.MaxInt64
 }
 
 // unknown is the table before any signal came: a prior for every cluster.

@@ -475,6 +475,46 @@ func TestUnusableSignalsBecomePriors(t *testing.T) {
 	}
 }
 
+// Kinds and scopes never meet in one table.
+func TestSignalsOfOneTableAreComparable(t *testing.T) {
+	now := time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func() []ZoneSignal {
+			zones := make([]ZoneSignal, 5)
+			for i := range zones {
+				zones[i].Current = wattle.Signal{
+					Zone: "z", Intensity: wattle.GramsPerKWh(10 * (i + 1)), From: now, To: now.Add(time.Hour),
+					Kind:  rapid.SampledFrom([]wattle.SignalKind{wattle.Average, wattle.Marginal}).Draw(t, "kind"),
+					Scope: rapid.SampledFrom([]wattle.SignalScope{wattle.Lifecycle, wattle.Direct}).Draw(t, "scope"),
+				}
+			}
+			return zones
+		}
+		average, marginal := draw(), draw()
+		given := map[wattle.SignalKind][]ZoneSignal{wattle.Average: append([]ZoneSignal(nil), average...), wattle.Marginal: append([]ZoneSignal(nil), marginal...)}
+		s := NewSignals(average, now).WithMarginal(marginal)
+		for kind, zones := range given {
+			table := s.Of(kind)
+			if table.Kind != kind {
+				t.Fatalf("asked for %s, served %s", kind, table.Kind)
+			}
+			for i := range zones {
+				z, q := table.Zone(i, now)
+				if !z.Current.Comparable(table.Zones[0].Current) {
+					t.Fatalf("%+v stands beside %+v", z.Current, table.Zones[0].Current)
+				}
+				own := zones[i].Current.Kind == kind && zones[i].Current.Scope == table.Scope
+				if own != (q == wattle.Measured) || own && z.Current.Intensity != zones[i].Current.Intensity {
+					t.Fatalf("%+v is served as %+v (%s)", zones[i].Current, z.Current, q)
+				}
+			}
+		}
+	})
+	if s := NewSignals(make([]ZoneSignal, 1), now); s.Of(wattle.Marginal).Zones[0].Current.Quality != wattle.Prior {
+		t.Error("marginal intensities are known from nowhere")
+	}
+}
+
 func TestTargetsAreSortedAndNamed(t *testing.T) {
 	b, a := withDevice(place("bb", 2, wattle.GiB)), place("aa", 2, wattle.GiB)
 	f := fleetOf(t, b, a)

@@ -348,3 +348,33 @@ func TestMeasurementsOfLayers(t *testing.T) {
 		}
 	}
 }
+
+// A policy that asks for marginal intensities is served them; accounts are kept
+// by average ones all the same.
+func TestMarginalIntensitiesDecide(t *testing.T) {
+	rego := filepath.Join(t.TempDir(), "marginal.rego")
+	if err := os.WriteFile(rego, []byte("package wattle.placement\n\nobjective := {\"carbon_permille\": 1000, \"signal\": \"marginal\"}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(small, "[{library: least_carbon}]", "[{library: least_carbon}, {name: margin, rego: "+rego+"}]", 1) +
+		"explain: [1]\nsignals: {fixed: {FR: 50, US-TEX-ERCO: 400}, marginal: {fixed: {FR: 900, US-TEX-ERCO: 100}}}\n"
+	text = strings.NewReplacer("FR: 50", "FR: 50g/kWh", "ERCO: 400", "ERCO: 400g/kWh", "FR: 900", "FR: 900g/kWh", "ERCO: 100", "ERCO: 100g/kWh").Replace(text)
+	outcomes, err := mustPrepare(t, text).Run(context.Background(), 1, func(float64) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []wattle.ClusterID{"paris", "texas"} {
+		r := outcomes[i].Result
+		x := &r.Explained[0]
+		if at := x.Rows[x.Decision.Target].Attributes.Cluster; at != want {
+			t.Errorf("policy %d places on %s, want %s", i, at, want)
+		}
+		if kind := Sample("p", x).Facts[1]; kind.Value != x.Intent.Objective.Signal.String() {
+			t.Errorf("policy %d is explained with %+v", i, kind)
+		}
+	}
+	texas := outcomes[1].Result.Series[1][0]
+	if got, want := float64(texas.Carbon.Exec), float64(texas.Energy.Exec.Joules())/3.6e6*400*1.58; math.Abs(got-want) > 1e-9*want {
+		t.Errorf("execution in texas is charged %g g, want %g by the average intensity", got, want)
+	}
+}

@@ -7,29 +7,33 @@ import (
 	"time"
 
 	"github.com/wattle-project/wattle"
-	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/scheduler/state"
 	"github.com/wattle-project/wattle/simulator/signal"
 )
 
-// feed is what the scheduler sees of the grids, one view per cluster.
-type feed struct{ views []*signal.Observed }
+// feed is what the scheduler sees of the grids, one view per cluster. A view of
+// marginal intensities is nil where none are known.
+type feed struct{ views, marginal []*signal.Observed }
 
 // newFeed gives every cluster a fresh view; views cache and are not shared
 // between runs.
 func (e *Experiment) newFeed(forecast string) (*feed, error) {
-	f := &feed{}
-	fleet := e.fleets[uniform(power.Central)]
-	for i, a := range e.grids.series {
-		v, err := e.view(fleet.Clusters[i].Zone, forecast)
+	f := &feed{marginal: make([]*signal.Observed, len(e.grids.series))}
+	for _, a := range e.grids.series {
+		o, err := e.observe(a, forecast)
 		if err != nil {
-			return nil, fmt.Errorf("%s: signals: %w", e.File.path, err)
-		}
-		o, err := signal.NewObserved(a, v)
-		if err != nil {
-			return nil, fmt.Errorf("%s: signals: zone %s: %w", e.File.path, fleet.Clusters[i].Zone, err)
+			return nil, err
 		}
 		f.views = append(f.views, o)
+	}
+	for i, a := range e.grids.marginal {
+		if a.Len() == 0 {
+			continue
+		}
+		var err error
+		if f.marginal[i], err = e.observe(a, forecast); err != nil {
+			return nil, err
+		}
 	}
 	return f, nil
 }
@@ -37,6 +41,19 @@ func (e *Experiment) newFeed(forecast string) (*feed, error) {
 // forecast is what a contender knows of later slots.
 func (e *Experiment) forecast(p *Policy) string {
 	return cmp.Or(p.Forecast, e.File.Signals.Forecast, "persistence")
+}
+
+// observe is a fresh view of a series.
+func (e *Experiment) observe(a signal.Actual, forecast string) (*signal.Observed, error) {
+	v, err := e.view(a.Zone, forecast)
+	if err != nil {
+		return nil, fmt.Errorf("%s: signals: %w", e.File.path, err)
+	}
+	o, err := signal.NewObserved(a, v)
+	if err != nil {
+		return nil, fmt.Errorf("%s: signals: zone %s: %w", e.File.path, a.Zone, err)
+	}
+	return o, nil
 }
 
 // view says how a zone's intensity becomes known.
@@ -89,7 +106,18 @@ func (e *Experiment) fault(x *Fault) (signal.Fault, error) {
 // Observe returns the signal of a cluster as known at a time, with what is
 // forecast for the periods after it.
 func (f *feed) Observe(cluster int, now time.Time) state.ZoneSignal {
-	o := f.views[cluster]
+	return observed(f.views[cluster], now)
+}
+
+// Marginal is Observe for marginal intensities; zero where none are known.
+func (f *feed) Marginal(cluster int, now time.Time) state.ZoneSignal {
+	if f.marginal[cluster] == nil {
+		return state.ZoneSignal{}
+	}
+	return observed(f.marginal[cluster], now)
+}
+
+func observed(o *signal.Observed, now time.Time) state.ZoneSignal {
 	z := state.ZoneSignal{Current: o.At(now)}
 	z.Period = z.Current.To.Sub(z.Current.From)
 	ahead, ok := o.Outlook(now)

@@ -235,7 +235,15 @@ type Signals struct {
 	Fixed    map[string]gPerKWh `yaml:"fixed" doc:"constant intensity by zone, over the source"`
 	Forecast string             `yaml:"forecast" doc:"what the scheduler knows of later slots: none, persistence, holt-winters, provider (with error) or perfect" default:"persistence"`
 	Delay    Duration           `yaml:"delay" doc:"how late values are published" default:"0s"`
+	Marginal Marginal           `yaml:"marginal"`
 	Faults   []Fault            `yaml:"faults" doc:"what goes wrong with the feed"`
+}
+
+// Marginal says what is known of marginal intensities. They decide for policies
+// whose objective asks for them; accounts are kept by average intensities.
+type Marginal struct {
+	Path  string             `yaml:"path" doc:"CSV files of marginal intensities, in the formats of signals.path; zones without any have a flagged prior"`
+	Fixed map[string]gPerKWh `yaml:"fixed" doc:"constant marginal intensity by zone, over the files"`
 }
 
 // Fault breaks the feed for a time; the grid itself goes on.

@@ -92,6 +92,7 @@ func facts(x *wattle.Explanation) []report.Fact {
 	o, l, d := &x.Intent.Objective, &x.Intent.Limits, &x.Decision
 	f := []report.Fact{
 		{Label: "objective", Value: fmt.Sprintf("%g × carbon + %s × latency + %s × cost", o.Carbon, o.Seconds, o.Dollars)},
+		{Label: "intensity", Value: o.Signal.String()},
 		{Label: "policy", Value: d.Policy},
 		{Label: "revision", Value: fmt.Sprint(d.Revision)},
 	}

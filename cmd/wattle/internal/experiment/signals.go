@@ -6,6 +6,7 @@ import (
 
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/scheduler/power"
+	"github.com/wattle-project/wattle/scheduler/state"
 	"github.com/wattle-project/wattle/simulator/signal"
 )
 
@@ -13,8 +14,11 @@ import (
 type grids struct {
 	actual [][]wattle.GramsPerKWh // [cluster][slot]
 	series []signal.Actual
-	local  map[wattle.ZoneID]*time.Location
-	notes  []string
+	// marginal is what is known of marginal intensities: empty where nothing is,
+	// nil where no zone has any.
+	marginal []signal.Actual
+	local    map[wattle.ZoneID]*time.Location
+	notes    []string
 }
 
 // readSignals resolves the zone of every cluster to one value per slot.
@@ -38,7 +42,9 @@ func (e *Experiment) readSignals() (*grids, error) {
 		}
 		g.actual, g.series = append(g.actual, slots), append(g.series, a)
 	}
-	return g, nil
+	var err error
+	g.marginal, err = e.readMarginal(fleet)
+	return g, err
 }
 
 // lead is how much history before the run the scheduler may know.
@@ -48,11 +54,7 @@ const lead = 8 * 24 * time.Hour
 func (e *Experiment) series(zone wattle.ZoneID) (signal.Actual, error) {
 	s := &e.File.Signals
 	if fixed, ok := s.Fixed[string(zone)]; ok {
-		values := make([]float64, int((e.Horizon+lead)/e.Slot)+2)
-		for i := range values {
-			values[i] = float64(fixed.V)
-		}
-		return signal.NewActual(zone, s.Scope.V, e.Start.Add(-lead), e.Slot, values)
+		return e.constant(zone, float64(fixed.V))
 	}
 	switch s.Source {
 	case "", "profiles":
@@ -62,19 +64,59 @@ func (e *Experiment) series(zone wattle.ZoneID) (signal.Actual, error) {
 		}
 		return p.Actual(e.Start.Add(-lead), e.Horizon+lead+24*time.Hour), nil
 	case "files":
-		list, _, err := signal.ReadFile(e.File.find(s.Path, e.options.Data), signal.Options{Scope: s.Scope.V, Zones: []wattle.ZoneID{zone}})
-		if err != nil {
-			return signal.Actual{}, err
-		}
-		for _, a := range list {
-			if a.Zone == zone {
-				filled, _, err := a.Fill()
-				return filled, err
-			}
+		a, ok, err := e.readSeries(s.Path, zone, wattle.Average)
+		if err != nil || ok {
+			return a, err
 		}
 		return signal.Actual{}, fmt.Errorf("%s has no zone %s", s.Path, zone)
 	}
 	return signal.Actual{}, fmt.Errorf("source %q is unknown, want profiles or files", s.Source)
+}
+
+// constant is a series of one value.
+func (e *Experiment) constant(zone wattle.ZoneID, v float64) (signal.Actual, error) {
+	values := make([]float64, int((e.Horizon+lead)/e.Slot)+2)
+	for i := range values {
+		values[i] = v
+	}
+	return signal.NewActual(zone, e.File.Signals.Scope.V, e.Start.Add(-lead), e.Slot, values)
+}
+
+// readSeries reads the series of a zone from files, or reports that they have none.
+func (e *Experiment) readSeries(path string, zone wattle.ZoneID, kind wattle.SignalKind) (signal.Actual, bool, error) {
+	list, _, err := signal.ReadFile(e.File.find(path, e.options.Data), signal.Options{Kind: kind, Scope: e.File.Signals.Scope.V, Zones: []wattle.ZoneID{zone}})
+	if err != nil {
+		return signal.Actual{}, false, err
+	}
+	for _, a := range list {
+		if a.Zone == zone {
+			filled, _, err := a.Fill()
+			return filled, true, err
+		}
+	}
+	return signal.Actual{}, false, nil
+}
+
+// readMarginal reads what is known of marginal intensities, one series per cluster.
+func (e *Experiment) readMarginal(fleet *state.Fleet) ([]signal.Actual, error) {
+	m := &e.File.Signals.Marginal
+	if m.Path == "" && len(m.Fixed) == 0 {
+		return nil, nil
+	}
+	out := make([]signal.Actual, len(fleet.Clusters))
+	for i := range fleet.Clusters {
+		zone, err := fleet.Clusters[i].Zone, error(nil)
+		if v, ok := m.Fixed[string(zone)]; ok {
+			out[i], err = e.constant(zone, float64(v.V))
+			out[i].Kind = wattle.Marginal
+		} else if m.Path != "" {
+			out[i], _, err = e.readSeries(m.Path, zone, wattle.Marginal)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("marginal: cluster %s: %w", fleet.Clusters[i].ID, err)
+		}
+	}
+	return out, nil
 }
 
 // sample averages a series over each slot of the run.
