@@ -91,6 +91,9 @@ type Explanation struct {
 	Now      time.Time
 	Intent   Intent
 	Columns  *Columns
+	// Caller is the region that the caller is taken to be in, empty where the fleet
+	// does not know it: every candidate is then as far as the farthest region.
+	Caller RegionID
 	// Serves is how many requests a fresh instance is expected to serve: in G
 	// its start counts to that part only. 0 and 1 count it whole.
 	Serves float64

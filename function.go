@@ -133,7 +133,7 @@ type Params struct {
 	SLO    time.Duration // end-to-end latency wanted; 0 means none
 	Budget USD           // most money per invocation; 0 means none
 	Cap    GramsCO2e     // most emissions per invocation; 0 means none
-	Region RegionID      // where the caller and its data are; empty means home
+	Region RegionID      // where the caller and its data are; empty means home, unknown the farthest
 	// Deadline is the slack: it may start at most this much later, or, where it is
 	// interruptible, wait this long in all; 0 means now. What is waited within it
 	// is no latency: not in limits, not in the objective, not in what is reported.

@@ -205,7 +205,7 @@ func (x *scratch) key(k *key, i int, at int32) {
 }
 
 // Origin is the index of the caller's region: stated, else that of the home
-// cluster; -1 if neither is known.
+// cluster; -1 if the fleet does not know it, and the farthest is assumed.
 func Origin(fleet *state.Fleet, f *wattle.Function, p *wattle.Params) int {
 	return origin(fleet, p, fleet.ClusterIndex(f.Home))
 }

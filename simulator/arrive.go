@@ -145,7 +145,7 @@ func (r *run) move(c *cell, f *wattle.Function, target int32) {
 	k := l.index(r.now)
 	l.ends[t.Cluster*l.slots+k] += here
 	l.ends[r.cfg.Fleet.FarEnd(from, t)*l.slots+k] += there
-	if from >= 0 && from != t.Region {
+	if from != t.Region {
 		l.bills[target].egress += int64(f.Out)
 	}
 }

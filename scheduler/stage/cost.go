@@ -20,7 +20,7 @@ func (Cost) Apply(b *state.Batch) {
 		target := b.Target(t)
 		price := &target.Price
 		rate, egress := price.Rate(f.Needs), wattle.USD(0)
-		if b.Origin >= 0 && b.Origin != target.Region {
+		if b.Origin != target.Region { // also where the caller is unknown
 			egress = price.EgressPerGB.Times(f.Out.GB())
 		}
 		for i := t; i < m; i += n {

@@ -76,10 +76,14 @@ const window = 3_000_000
 const local = 33_000_000
 
 // Network is the round trip from one region to another plus moving n bytes.
-// An unknown origin counts as the same region.
+// From an unknown origin (−1) it is the longest from any region of the fleet.
 func Network(f *state.Fleet, from, to int, n wattle.Bytes) time.Duration {
 	if from < 0 {
-		from = to
+		worst := time.Duration(0)
+		for i := range f.RTT {
+			worst = max(worst, Network(f, i, to, n))
+		}
+		return worst
 	}
 	rtt := f.RTT[from][to]
 	if n <= 0 {

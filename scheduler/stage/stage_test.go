@@ -40,7 +40,7 @@ func batch(t *testing.T, f *wattle.Function, c stage.Config, clusters []state.Cl
 		}
 	}
 	origin := -1
-	if i := fleet.ClusterIndex(f.Home); i >= 0 {
+	if i := fleet.ClusterIndex(f.Home); i >= 0 && f.Params.Region == "" {
 		origin = fleet.RegionIndex(fleet.Clusters[i].Region)
 	}
 	b := &state.Batch{
@@ -191,11 +191,30 @@ func TestFiltersSayWhy(t *testing.T) {
 	}
 }
 
-func TestUnknownOriginIsLocal(t *testing.T) {
-	f := function()
-	f.Home = "nowhere"
-	c, _, _ := batch(t, f, stage.DefaultConfig(), []state.Cluster{cluster("aa", 0), cluster("bb", 90)}, []state.ZoneSignal{signal(100), signal(100)}, 0)
-	if c.Network[0] != 2*ms || c.Network[2] != 2*ms {
-		t.Errorf("%s and %s", c.Network[0], c.Network[2])
+// A caller of whom nobody knows where it is is never near: each candidate is as
+// far as the farthest region, and what leaves it is paid for.
+func TestUnknownOriginIsTheFarthest(t *testing.T) {
+	for _, bend := range []func(*wattle.Function){
+		func(f *wattle.Function) { f.Home = "nowhere" },
+		func(f *wattle.Function) { f.Params.Region = "atlantis" },
+	} {
+		f := function()
+		f.Out = 1e9
+		bend(f)
+		c, _, fleet := batch(t, f, stage.DefaultConfig(), []state.Cluster{cluster("aa", 0), cluster("bb", 40), cluster("cc", 90)}, []state.ZoneSignal{signal(100), signal(100), signal(100)}, 0)
+		near := function()
+		near.Out = f.Out
+		for target := range 3 {
+			worst := time.Duration(0)
+			for from := range 3 {
+				worst = max(worst, stage.Network(fleet, from, target, f.Out))
+			}
+			if got := c.Network[2*target]; got != worst {
+				t.Errorf("%s is %s away, want %s", fleet.Clusters[target].ID, got, worst)
+			}
+			if c.Cost[2*target] < 0.09 {
+				t.Errorf("a GB from %s to nobody knows where costs %s", fleet.Clusters[target].ID, c.Cost[2*target])
+			}
+		}
 	}
 }

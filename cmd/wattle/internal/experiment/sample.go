@@ -96,6 +96,9 @@ func facts(x *wattle.Explanation) []report.Fact {
 		{Label: "policy", Value: d.Policy},
 		{Label: "revision", Value: fmt.Sprint(d.Revision)},
 	}
+	if x.Caller == "" {
+		f = append(f, report.Fact{Label: "caller", Value: "unknown to the fleet: every place is taken to be as far as the farthest"})
+	}
 	if x.Serves > 1 {
 		f = append(f, report.Fact{Label: "start", Value: fmt.Sprintf("counts 1/%.3g in G: a fresh instance is expected to serve that many requests", x.Serves)})
 	}
