@@ -309,6 +309,41 @@ func TestWriterRefuses(t *testing.T) {
 	}
 }
 
+// fullDisk takes a number of bytes.
+type fullDisk struct {
+	bytes.Buffer
+	room int
+}
+
+func (d *fullDisk) Write(p []byte) (int, error) {
+	if n := d.room - d.Len(); n < len(p) {
+		_, _ = d.Buffer.Write(p[:max(n, 0)])
+		return max(n, 0), errors.New("no space left")
+	}
+	return d.Buffer.Write(p)
+}
+
+// TestFullDiskLeavesAReadableRecording: nothing follows the line that is cut off,
+// also if space is made later.
+func TestFullDiskLeavesAReadableRecording(t *testing.T) {
+	d := &fullDisk{room: 140}
+	w, err := NewWriter(d, "r", Header{Node: "n", Interval: time.Second, Meters: []MeterInfo{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	for i := range 10 {
+		if w.Write(&Epoch{At: begun().Add(time.Duration(i) * time.Second)}) != nil {
+			failed++
+			d.room = 1 << 20
+		}
+	}
+	n, truncated, err := count(d.Bytes(), "r")
+	if err != nil || failed == 0 || n != 10-failed || !truncated {
+		t.Errorf("%d epochs of %d, truncated %v, %v\n%s", n, 10-failed, truncated, err, d.Bytes())
+	}
+}
+
 // TestPowerThatIsNoNumber is recorded as a failed reading, not as an unreadable line.
 func TestPowerThatIsNoNumber(t *testing.T) {
 	var b bytes.Buffer

@@ -24,6 +24,7 @@ type Writer struct {
 	first   time.Time // as given, with its monotonic reading
 	zones   [][]telemetry.Zone
 	known   map[uint64]Identity
+	broken  error // a line was written in part: nothing may follow it
 }
 
 // NewWriter writes to w; the extension of name says how to compress. Nothing is
@@ -45,6 +46,8 @@ func NewWriter(w io.Writer, name string, h Header) (*Writer, error) {
 }
 
 // Write appends an epoch and flushes it to the operating system. Epochs ascend.
+// After a failed write, as on a full disk, all later ones fail too: the line that
+// is cut off stays the last.
 func (w *Writer) Write(e *Epoch) error {
 	if err := w.start(e.At); err != nil {
 		return err
@@ -77,17 +80,20 @@ func (w *Writer) start(at time.Time) error {
 }
 
 func (w *Writer) line(v any) error {
+	if w.broken != nil {
+		return w.broken
+	}
 	b, err := json.Marshal(v)
-	if err == nil {
-		_, err = w.out.Write(append(b, '\n'))
-	}
-	if err == nil {
-		err = w.out.Flush()
-	}
 	if err != nil {
 		return fmt.Errorf("record: %s: %w", w.name, err)
 	}
-	return nil
+	if _, err = w.out.Write(append(b, '\n')); err == nil {
+		err = w.out.Flush()
+	}
+	if err != nil {
+		w.broken = fmt.Errorf("record: %s: %w", w.name, err)
+	}
+	return w.broken
 }
 
 // since is the time since the recording began, by the monotonic clock where
