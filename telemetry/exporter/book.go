@@ -24,15 +24,21 @@ type row struct {
 	last   int64 // highest sum of any epoch
 }
 
-// series is one exported line, in one piece of memory; row is that of its own
-// labels.
+// series is one exported line; row is that of its own labels.
 type series struct {
 	row
-	total   int64
-	value   float64
-	text    string // of the labels, as labelText gives it
+	total int64
+	value float64
+	text  string // of the labels, as labelText gives it
+	dto   *dto.Metric
+}
+
+// message is the memory of a series for protobuf, in one piece, made when it is
+// first asked for.
+type message struct {
 	metric  dto.Metric
 	counter dto.Counter
+	gauge   dto.Gauge
 	labels  [maxLabels]*dto.LabelPair
 }
 
@@ -43,8 +49,9 @@ type book struct {
 	family Family
 	order  []int // positions of Labels by name
 	rows   map[values]*row
-	sorted bool // whether lines and dto.Metric have all series in order
+	sorted bool // whether lines has all series in order
 	lines  []*series
+	listed bool // whether dto.Metric has them too
 	dto    dto.MetricFamily
 }
 
@@ -81,31 +88,29 @@ func (p *pairs) of(name, value string) *dto.LabelPair {
 	return l
 }
 
-// line returns a new series with value 0.
-func (b *book) line(v values, p *pairs) *series {
-	s := new(series)
-	s.series, s.text = s, labelText(&b.family, b.order, v)
-	n := 0
+// message describes s for protobuf; its value is that of s itself.
+func (b *book) message(s *series, v values, p *pairs) *dto.Metric {
+	m, n := new(message), 0
 	for _, i := range b.order {
 		if v[i] != "" {
-			s.labels[n] = p.of(b.family.Labels[i], v[i])
+			m.labels[n] = p.of(b.family.Labels[i], v[i])
 			n++
 		}
 	}
-	s.metric.Label = s.labels[:n:n]
+	m.metric.Label = m.labels[:n:n]
 	if b.family.Type == CounterType {
-		s.counter.Value, s.counter.CreatedTimestamp = &s.value, p.start
-		s.metric.Counter = &s.counter
+		m.counter.Value, m.counter.CreatedTimestamp = &s.value, p.start
+		m.metric.Counter = &m.counter
 	} else {
-		s.metric.Gauge = &dto.Gauge{Value: &s.value}
+		m.gauge.Value = &s.value
+		m.metric.Gauge = &m.gauge
 	}
-	b.sorted = false
-	return s
+	return &m.metric
 }
 
 // find returns the row of v. A row is made for it, whose series is that of
 // shown, unless it would be left out as never above 0.
-func (b *book) find(v, shown values, zero bool, p *pairs) *row {
+func (b *book) find(v, shown values, zero bool) *row {
 	if r, ok := b.rows[v]; ok {
 		return r
 	}
@@ -114,9 +119,10 @@ func (b *book) find(v, shown values, zero bool, p *pairs) *row {
 	}
 	var r *row
 	if v == shown {
-		r = &b.line(v, p).row
+		s := &series{text: labelText(&b.family, b.order, v)}
+		r, s.series, b.sorted = &s.row, s, false
 	} else {
-		r = &row{series: b.find(shown, shown, false, p).series}
+		r = &row{series: b.find(shown, shown, false).series}
 	}
 	b.rows[v] = r
 	return r
@@ -124,9 +130,9 @@ func (b *book) find(v, shown values, zero bool, p *pairs) *row {
 
 // count takes the total of a row of a counter. Rows of one epoch with equal
 // labels are added up. A negative total counts as 0.
-func (b *book) count(epoch uint64, v, shown values, total int64, p *pairs) {
+func (b *book) count(epoch uint64, v, shown values, total int64) {
 	total = max(total, 0)
-	r := b.find(v, shown, total == 0, p)
+	r := b.find(v, shown, total == 0)
 	if r == nil {
 		return
 	}
@@ -150,8 +156,8 @@ func plus(a, b int64) int64 {
 }
 
 // set takes the value of a gauge; the last of an epoch holds.
-func (b *book) set(epoch uint64, v values, value float64, p *pairs) {
-	s := b.find(v, v, false, p).series
+func (b *book) set(epoch uint64, v values, value float64) {
+	s := b.find(v, v, false).series
 	s.epoch, s.value = epoch, value
 }
 
@@ -182,13 +188,31 @@ func (b *book) sort() {
 	}
 	slices.SortFunc(own, compare)
 	clear(b.lines)
-	clear(b.dto.Metric)
-	b.lines, b.dto.Metric = b.lines[:0], b.dto.Metric[:0]
+	b.lines = b.lines[:0]
 	for _, v := range own {
-		s := b.rows[v].series
-		b.lines, b.dto.Metric = append(b.lines, s), append(b.dto.Metric, &s.metric)
+		b.lines = append(b.lines, b.rows[v].series)
 	}
-	b.sorted = true
+	b.sorted, b.listed = true, false
+}
+
+// protobuf returns the family with its series in order. It is the book's own
+// and changes with the next epoch.
+func (b *book) protobuf(p *pairs) *dto.MetricFamily {
+	if b.listed {
+		return &b.dto
+	}
+	for v, r := range b.rows {
+		if s := r.series; r == &s.row && s.dto == nil {
+			s.dto = b.message(s, v, p)
+		}
+	}
+	clear(b.dto.Metric)
+	b.dto.Metric = b.dto.Metric[:0]
+	for _, s := range b.lines {
+		b.dto.Metric = append(b.dto.Metric, s.dto)
+	}
+	b.listed = true
+	return &b.dto
 }
 
 func compare(x, y values) int {
@@ -201,8 +225,8 @@ func compare(x, y values) int {
 }
 
 // grow adds to a counter whose rows are kept elsewhere.
-func (b *book) grow(v values, by int64, p *pairs) {
-	s := b.find(v, v, false, p).series
+func (b *book) grow(v values, by int64) {
+	s := b.find(v, v, false).series
 	s.total = plus(s.total, max(by, 0))
 	s.value = float64(s.total) / b.family.scale
 }

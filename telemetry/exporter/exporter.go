@@ -101,15 +101,15 @@ func cleaned(labels []string) (v values) {
 // count, grow and set book one value in a family.
 func (e *Exporter) count(f id, total int64, labels ...string) {
 	v := cleaned(labels)
-	e.books[f].count(e.epoch, v, v, total, &e.pairs)
+	e.books[f].count(e.epoch, v, v, total)
 }
 
 func (e *Exporter) grow(f id, by int64, labels ...string) {
-	e.books[f].grow(cleaned(labels), by, &e.pairs)
+	e.books[f].grow(cleaned(labels), by)
 }
 
 func (e *Exporter) set(f id, value float64, labels ...string) {
-	e.books[f].set(e.epoch, cleaned(labels), value, &e.pairs)
+	e.books[f].set(e.epoch, cleaned(labels), value)
 }
 
 // countFunction books a counter whose first two labels are namespace and
@@ -121,7 +121,7 @@ func (e *Exporter) countFunction(f id, total int64, namespace, function string, 
 	for i, l := range more {
 		v[2+i], w[2+i] = l, l
 	}
-	e.books[f].count(e.epoch, v, w, total, &e.pairs)
+	e.books[f].count(e.epoch, v, w, total)
 }
 
 // shown is the name under which a function is exported. It never changes for a

@@ -176,7 +176,7 @@ func (e *Exporter) encode(dst io.Writer, format expfmt.Format) (uint64, error) {
 		case isText(format.FormatType()):
 			err = w.write(b)
 		default:
-			err = enc.Encode(&b.dto)
+			err = enc.Encode(b.protobuf(&e.pairs))
 		}
 		if err != nil {
 			return 0, fmt.Errorf("exporter: %s: %w", b.family.Name, err)
