@@ -9,10 +9,10 @@ COUNT   ?= 5
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test e2e bench fuzz lint docs ci clean
+.PHONY: help build run test e2e bench bench-long fuzz lint docs ci clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build all binaries into bin/
 	$(GO) build -o $(BIN)/ ./cmd/...
@@ -34,6 +34,9 @@ e2e: build ## Run end to end: examples, real plugin processes, the DCGM stand-in
 
 bench: ## Run the benchmarks behind every speed and memory figure
 	$(GO) test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 60m ./...
+
+bench-long: ## Simulate 100 M invocations of 80,000 functions: minutes, and the peak memory
+	WATTLE_BENCH_LONG=1 GOMAXPROCS=1 $(GO) test -run '^$$' -bench HundredMillion -benchtime 1x -timeout 60m ./cmd/wattle/internal/experiment
 
 fuzz: ## Fuzz every parser for FUZZ (default 10s) each
 	@set -e; for f in $$(grep -rl --include=*_test.go '^func Fuzz' . | grep -v '/dcgm/'); do \

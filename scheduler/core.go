@@ -74,7 +74,7 @@ type Config struct {
 }
 
 // DefaultConfig has no stages yet: the driver injects them.
-func DefaultConfig() Config { return Config{MaxSlots: 48, Plans: 8192} }
+func DefaultConfig() Config { return Config{MaxSlots: 48, Plans: 4096} }
 
 // Validate says what is missing.
 func (c Config) Validate() error {
