@@ -21,6 +21,8 @@ import (
 type cli struct {
 	Run     runCmd     `cmd:"" default:"withargs" help:"Read meters and serve metrics until stopped (the default)."`
 	Doctor  doctorCmd  `cmd:"" help:"Explain what can be metered on this node, what cannot, and how to mend it."`
+	Record  recordCmd  `cmd:"" help:"Write what is read to a file, to be replayed or learned from later."`
+	Replay  replayCmd  `cmd:"" help:"Play a recording through the same loop and print its metrics."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
