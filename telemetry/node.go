@@ -146,14 +146,12 @@ func NewNode(chain Chain, cfg NodeConfig) (*Node, error) {
 // the others were delivered.
 func (n *Node) Collect(ctx context.Context, sink Sink) error {
 	n.samples, n.views = n.samples[:0], n.views[:0]
-	errs, good, needed := make([]error, 0, 4), 0, true
+	good, needed := 0, true
 	for _, m := range n.meters {
 		if m.fallback && !needed && !m.status.Used {
 			continue
 		}
-		if err := n.read(ctx, m); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", m.status.Name, err))
-		} else {
+		if n.read(ctx, m) == nil {
 			good++
 		}
 		needed = needed && (m.fallback || !m.processors())
@@ -165,9 +163,21 @@ func (n *Node) Collect(ctx context.Context, sink Sink) error {
 		n.cfg.Views(n.views)
 	}
 	if good == 0 {
-		return fmt.Errorf("telemetry: no meter could be read: %w", errors.Join(errs...))
+		return n.failure()
 	}
 	return nil
+}
+
+// failure joins what the meters failed with. It is not put together in rounds
+// that go well, because some meter fails in every round of most machines.
+func (n *Node) failure() error {
+	var errs []error
+	for _, m := range n.meters {
+		if m.status.Err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", m.status.Name, m.status.Err))
+		}
+	}
+	return fmt.Errorf("telemetry: no meter could be read: %w", errors.Join(errs...))
 }
 
 // processors reports whether m ever metered the processors, alone or as part of

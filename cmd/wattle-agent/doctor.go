@@ -36,6 +36,7 @@ func (c *doctorCmd) Run(s *streams) error {
 	for range 2 {
 		p.agent.Prime(s.ctx)
 		p.agent.Step(s.ctx, clock.Now())
+		p.agent.Refresh()
 		if err := clock.Wait(s.ctx, set.Interval); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -43,19 +44,22 @@ type streams struct {
 // usage is an error in how the command was called.
 type usage struct{ error }
 
-// Limits of the Go runtime. A round allocates next to nothing, so collecting
-// early costs little and keeps the resident set near what is live; the soft
-// limit makes garbage of a burst (a walk of cgroups, a scrape) go at once.
+// Settings of the Go runtime for a program that is small and mostly waits. A
+// round allocates next to nothing, so collecting early costs little and keeps
+// the heap near what is live. Two processors are enough, and bound what the
+// runtime keeps for each of many.
 const (
-	gcPercent   = 30
-	memoryLimit = 20 << 20
+	gcPercent  = 20
+	processors = 2
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	debug.SetGCPercent(gcPercent)
-	debug.SetMemoryLimit(memoryLimit)
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(min(processors, runtime.NumCPU()))
+	}
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

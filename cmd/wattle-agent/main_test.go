@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -18,6 +19,10 @@ import (
 var update = flag.Bool("update", false, "rewrite golden files")
 
 func TestMain(m *testing.M) {
+	if d, err := time.ParseDuration(os.Getenv(burnEnv)); err == nil {
+		burnFor(d)
+		os.Exit(0)
+	}
 	testscript.Main(m, map[string]func(){
 		"wattle-agent": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

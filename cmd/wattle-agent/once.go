@@ -44,6 +44,7 @@ func once(s *streams, set *settings.Settings, top int) error {
 	}
 	p.agent.Prime(s.ctx)
 	p.agent.Step(s.ctx, clock.Now())
+	p.agent.Refresh()
 	var before exporter.Snapshot
 	for i := range rounds {
 		if i == rounds-1 {
@@ -54,6 +55,7 @@ func once(s *streams, set *settings.Settings, top int) error {
 		}
 		p.agent.Prime(s.ctx)
 		p.agent.Step(s.ctx, clock.Now())
+		p.agent.Refresh()
 	}
 	return table(s.out, p, &before, &snap, top)
 }

@@ -44,12 +44,12 @@ func (c *recordCmd) Run(s *streams) error {
 		defer t.Stop()
 	}
 	var p *parts
-	publish := func(x *exporter.Snapshot) {
-		if err := p.tape.End(x.At); err != nil && ctx.Err() == nil {
+	round := func(at time.Time) {
+		if err := p.tape.End(at); err != nil && ctx.Err() == nil {
 			cancel(err)
 		}
 	}
-	if p, err = wire(&set, surroundings{now: time.Now, publish: publish, log: log, recorder: c.create(&set)}); err != nil {
+	if p, err = wire(&set, surroundings{now: time.Now, publish: unseen, round: round, log: log, recorder: c.create(&set)}); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -64,16 +64,19 @@ func (c *recordCmd) Run(s *streams) error {
 	return errors.Join(err, p.agent.Close(), p.tape.Close())
 }
 
+// unseen takes snapshots that nobody looks at.
+func unseen(*exporter.Snapshot) {}
+
 // play records the fake meter on a clock of its own, so that the same script
 // gives the same bytes.
 func (c *recordCmd) play(s *streams, set *settings.Settings) error {
 	now := time.Unix(0, 0).UTC()
 	var p *parts
 	var failed error
-	publish := func(x *exporter.Snapshot) { failed = errors.Join(failed, p.tape.End(x.At)) }
+	round := func(at time.Time) { failed = errors.Join(failed, p.tape.End(at)) }
 	var err error
 	p, err = wire(set, surroundings{
-		now: func() time.Time { return now }, publish: publish, log: slog.New(slog.DiscardHandler), recorder: c.create(set),
+		now: func() time.Time { return now }, publish: unseen, round: round, log: slog.New(slog.DiscardHandler), recorder: c.create(set),
 	})
 	if err != nil {
 		return err

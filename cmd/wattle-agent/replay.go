@@ -56,6 +56,7 @@ func (c *replayCmd) Run(s *streams) error {
 	if t := player.Truncated(); t != "" {
 		fmt.Fprintln(s.err, "wattle-agent: the recording was cut off:", t)
 	}
+	a.Refresh()
 	return scrape(metrics, s.out)
 }
 

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime"
+	"net/http"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/agent"
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/door"
+	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/footprint"
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/settings"
 	"github.com/wattle-project/wattle/internal/version"
 	"github.com/wattle-project/wattle/telemetry/exporter"
@@ -48,6 +49,9 @@ func (c *runCmd) Run(s *streams) error {
 // answer in the background had time to.
 const explainAfter = 2
 
+// releaseAfter is the round after which the start is over.
+const releaseAfter = 5
+
 // serve runs the parts and the HTTP server until the context ends.
 func serve(s *streams, set *settings.Settings) error {
 	log := slog.New(slog.NewTextHandler(s.err, nil))
@@ -58,13 +62,17 @@ func serve(s *streams, set *settings.Settings) error {
 		return err
 	}
 	var p *parts
-	publish := func(x *exporter.Snapshot) {
-		metrics.Publish(x)
-		if p.agent.Health().Rounds == explainAfter {
+	round := func(time.Time) {
+		switch p.agent.Health().Rounds {
+		case explainAfter:
 			p.explain(s.err)
+		case releaseAfter:
+			if _, err := footprint.Release(); err != nil {
+				log.Debug("resident set", "error", err)
+			}
 		}
 	}
-	if p, err = wire(set, surroundings{now: time.Now, publish: publish, log: log}); err != nil {
+	if p, err = wire(set, surroundings{now: time.Now, publish: metrics.Publish, round: round, log: log}); err != nil {
 		return err
 	}
 	defer p.agent.Close()
@@ -109,18 +117,18 @@ func (p *parts) start(ctx context.Context, g *errgroup.Group, log *slog.Logger) 
 	if p.price != nil {
 		g.Go(func() error { return p.price.Run(ctx) })
 	}
-	g.Go(func() error {
-		runtime.LockOSThread() // its processor time is told apart
-		defer runtime.UnlockOSThread()
-		return p.agent.Run(ctx)
-	})
+	g.Go(func() error { return p.agent.Run(ctx) })
 }
 
 // door is the configuration of the HTTP server.
 func (p *parts) door(set *settings.Settings, metrics *exporter.Exporter, log *slog.Logger) door.Config {
 	begin := time.Now()
 	c := door.Config{
-		Listen: set.Listen, Metrics: metrics, Log: log,
+		Listen: set.Listen, Log: log,
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			p.agent.Refresh()
+			metrics.ServeHTTP(w, r)
+		}),
 		Alive: func() error { return alive(p.agent.Health(), begin, time.Now(), set.Interval) },
 		Ready: func() error { return ready(p.agent.Health()) },
 	}

@@ -35,7 +35,9 @@ import (
 type surroundings struct {
 	now     func() time.Time
 	publish func(*exporter.Snapshot)
-	log     *slog.Logger
+	// round is called after each round; nil is not.
+	round func(at time.Time)
+	log   *slog.Logger
 	// recorder notes all that is read; nil notes nothing.
 	recorder func(agent.Config) (*record.Recorder, error)
 }
@@ -61,7 +63,7 @@ func wire(s *settings.Settings, x surroundings) (*parts, error) {
 		return nil, err
 	}
 	c := agent.Config{
-		Node: wattle.NodeID(s.Node), Interval: s.Interval, Chain: p.meters.Chain, Publish: x.publish, CPU: threadCPU, Log: x.log,
+		Node: wattle.NodeID(s.Node), Interval: s.Interval, Chain: p.meters.Chain, Publish: x.publish, Round: x.round, CPU: threadCPU, Log: x.log,
 		Embodied: agent.Embodied(s.Embodied),
 	}
 	if err := divide(&c, s); err != nil {

@@ -8,9 +8,9 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -61,20 +61,29 @@ type Config struct {
 	Control func(namespace, function string) bool
 	// Extra adds what does not come from a round: prices, fetches, collectors.
 	Extra func(*exporter.Snapshot)
-	// Publish receives the state after each round. The snapshot is the agent's
-	// and is filled again by the next round.
+	// Publish receives the state when Refresh is called, and after a minute
+	// without. The snapshot is the agent's and is filled again later.
 	Publish func(*exporter.Snapshot)
+	// Round, if set, is called after each round.
+	Round func(at time.Time)
 	// CPU returns the processor time of the calling thread; nil counts none.
 	CPU func() time.Duration
 	Log *slog.Logger
 }
 
-// Agent runs rounds. Step and Run are for one goroutine, Health for any.
+// Agent runs rounds. Step and Run are for one goroutine, Health and Refresh for
+// any.
 type Agent struct {
 	cfg  Config
 	node *telemetry.Node
-	attr *attribution.Attributor
-	snap exporter.Snapshot
+
+	// work guards all that follows up to mu. A round holds it while it reads and
+	// divides, Refresh while it fills; neither waits for anybody meanwhile.
+	work      sync.Mutex
+	published time.Time
+	dirty     bool
+	attr      *attribution.Attributor
+	snap      exporter.Snapshot
 
 	now      time.Time // of the round
 	samples  []wattle.Sample
@@ -163,10 +172,32 @@ func (a *Agent) background(ctx context.Context, name string, r telemetry.Runner)
 func (a *Agent) Prime(ctx context.Context) { a.node.Prime(ctx) }
 
 // Probes explains what is metered and what is not; complete after a Step.
-func (a *Agent) Probes() []telemetry.Probe { return a.node.Probes() }
+func (a *Agent) Probes() []telemetry.Probe {
+	a.work.Lock()
+	defer a.work.Unlock()
+	return a.node.Probes()
+}
 
 // Step runs one round at now.
 func (a *Agent) Step(ctx context.Context, now time.Time) {
+	a.work.Lock()
+	a.round(ctx, now)
+	stale := now.Sub(a.published) >= publishAtLeast
+	a.work.Unlock()
+	if a.cfg.Round != nil {
+		a.cfg.Round(now)
+	}
+	if stale {
+		a.Refresh()
+	}
+}
+
+// publishAtLeast is how long what happened waits for somebody who asks.
+const publishAtLeast = time.Minute
+
+func (a *Agent) round(ctx context.Context, now time.Time) {
+	runtime.LockOSThread() // its processor time is told apart
+	defer runtime.UnlockOSThread()
 	begin := a.cfg.CPU()
 	a.now, a.samples = now, a.samples[:0]
 	err := a.node.Collect(ctx, func(s []wattle.Sample) { a.samples = append(a.samples, s...) })
@@ -176,11 +207,24 @@ func (a *Agent) Step(ctx context.Context, now time.Time) {
 	})
 	a.report(err)
 	a.learn()
-	a.fill()
+	a.emit()
+	a.snap.Missed += a.late()
+	a.last, a.dirty = now, true
 	a.cpu += a.cfg.CPU() - begin
-	a.snap.CollectCPU = a.cpu
+}
+
+// Refresh publishes the state of the last round, if that is news. The cost of
+// this is that of a scrape, and not of every round.
+func (a *Agent) Refresh() {
+	a.work.Lock()
+	defer a.work.Unlock()
+	if !a.dirty {
+		return
+	}
+	a.fill()
 	a.cfg.Publish(&a.snap)
-	a.last = now
+	a.snap.Finished = a.snap.Finished[:0]
+	a.published, a.dirty = a.now, false
 }
 
 // readUsage reads cgroups right after the meters, so that both halves of the
@@ -231,7 +275,7 @@ func (a *Agent) report(err error) {
 }
 
 func (a *Agent) change(msg string, old, err error) {
-	if err != nil && (old == nil || fmt.Sprint(old) != fmt.Sprint(err)) {
+	if err != nil && (old == nil || old.Error() != err.Error()) {
 		a.cfg.Log.Error(msg, "error", err)
 	}
 }

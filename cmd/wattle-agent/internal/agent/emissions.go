@@ -46,13 +46,40 @@ func (b *books) function(namespace, function string) *grams {
 	return g
 }
 
-// emissions books the grams of the round and lists all totals.
+// emit books the grams of the round. A function pays for the energy that it was
+// charged in it at the mean intensity of the round's energy.
+func (a *Agent) emit() {
+	a.embody()
+	if a.cfg.Carbon == nil {
+		return
+	}
+	intensity, known := a.cfg.Carbon.Add(a.samples, a.now)
+	a.accounts = a.attr.AppendAccounts(a.accounts[:0])
+	for i := range a.accounts {
+		acc := &a.accounts[i]
+		g := a.books.function(acc.Namespace, acc.Function)
+		total := acc.Charges.Sum().Sum()
+		if known {
+			g.operational += (total - g.energy).Joules().At(intensity)
+		}
+		g.energy = total
+	}
+}
+
+// emissions lists all grams.
 func (a *Agent) emissions() {
 	s := &a.snap
 	s.Emissions, s.FunctionEmissions, s.Signals = s.Emissions[:0], s.FunctionEmissions[:0], s.Signals[:0]
-	a.embody()
 	if a.cfg.Carbon != nil {
-		a.operate()
+		for _, t := range a.cfg.Carbon.Totals() {
+			s.Emissions = append(s.Emissions, exporter.Emissions{Scope: exporter.Operational, Zone: t.Zone, Kind: t.Kind, Quality: t.Quality, Total: t.Grams})
+		}
+		if signal, ok := a.cfg.Carbon.Latest(); ok {
+			s.Signals = append(s.Signals, signal)
+		}
+	}
+	if a.cfg.Embodied.sum() > 0 {
+		s.Emissions = append(s.Emissions, exporter.Emissions{Scope: exporter.Embodied, Total: a.books.embodied})
 	}
 	for i := range a.accounts {
 		acc := &a.accounts[i]
@@ -72,28 +99,6 @@ func (a *Agent) emissions() {
 	}
 }
 
-// operate books what running the machine emitted. A function pays for the energy
-// that it was charged in this round at the mean intensity of the round's energy.
-func (a *Agent) operate() {
-	s := &a.snap
-	intensity, known := a.cfg.Carbon.Add(a.samples, a.now)
-	for i := range a.accounts {
-		acc := &a.accounts[i]
-		g := a.books.function(acc.Namespace, acc.Function)
-		total := acc.Charges.Sum().Sum()
-		if known {
-			g.operational += (total - g.energy).Joules().At(intensity)
-		}
-		g.energy = total
-	}
-	for _, t := range a.cfg.Carbon.Totals() {
-		s.Emissions = append(s.Emissions, exporter.Emissions{Scope: exporter.Operational, Zone: t.Zone, Kind: t.Kind, Quality: t.Quality, Total: t.Grams})
-	}
-	if signal, ok := a.cfg.Carbon.Latest(); ok {
-		s.Signals = append(s.Signals, signal)
-	}
-}
-
 // embody books the round's part of what making the machine emitted.
 func (a *Agent) embody() {
 	e := a.cfg.Embodied
@@ -109,9 +114,6 @@ func (a *Agent) embody() {
 			delete(a.books.owners, a.usage[i].ID)
 			delete(a.control, a.usage[i].ID)
 		}
-	}
-	if e.sum() > 0 {
-		a.snap.Emissions = append(a.snap.Emissions, exporter.Emissions{Scope: exporter.Embodied, Total: a.books.embodied})
 	}
 }
 

@@ -29,7 +29,7 @@ func (a *Agent) fill() {
 	if a.cfg.Usage != nil {
 		s.Collectors = append(s.Collectors, exporter.Collector{Name: "cgroup", Up: a.usageErr == nil})
 	}
-	s.Missed += a.late()
+	s.CollectCPU = a.cpu
 	a.emissions()
 	if a.cfg.Extra != nil {
 		a.cfg.Extra(s)

@@ -27,7 +27,6 @@ type finishedKey struct {
 // learn takes the round's energy and batches to the learner, and lists the
 // invocations that ended with the energy of one as it is known by now.
 func (a *Agent) learn() {
-	a.snap.Finished = a.snap.Finished[:0]
 	if a.cfg.Learn == nil {
 		return
 	}

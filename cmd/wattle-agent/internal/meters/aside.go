@@ -100,16 +100,30 @@ func (a *Aside) Run(ctx context.Context) error {
 	if r, ok := a.inner.(telemetry.Runner); ok {
 		wg.Go(func() { _ = r.Run(ctx) })
 	}
-	tick := time.NewTicker(a.every)
-	defer tick.Stop()
-	for {
-		a.Poll(ctx)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for misses := 0; ; {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
+		case <-timer.C:
 		}
+		a.Poll(ctx)
+		if misses++; a.answers() {
+			misses = 0
+		}
+		timer.Reset(min(a.every<<min(misses, 6), max(a.every, maxMiss)))
 	}
+}
+
+// maxMiss is the longest wait between two tries of a meter that does not
+// answer: looking for a driver that is not there costs more than reading one.
+const maxMiss = 30 * time.Second
+
+func (a *Aside) answers() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.err == nil
 }
 
 // Close closes the inner meter.

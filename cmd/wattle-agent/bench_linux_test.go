@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wattle-project/wattle/telemetry/fake"
+)
+
+// benchTime is how long the agent is watched in one run of a benchmark.
+const benchTime = 20 * time.Second
+
+// BenchmarkAgent runs the built agent at 1 Hz on a fake powercap tree and real
+// cgroups, some of them at work, and reports what it costs: processor time as a
+// share of one core without and with a scrape each second, the scrape's own
+// processor time and size, and the resident set.
+func BenchmarkAgent(b *testing.B) {
+	for _, n := range []int{200, 1000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			for b.Loop() {
+				benchAgent(b, n)
+			}
+		})
+	}
+}
+
+func benchAgent(b *testing.B, n int) {
+	root, group := cgroupV2(b)
+	base := filepath.Join(root, group)
+	for i := range n {
+		mkdir(b, filepath.Join(base, fmt.Sprintf("fn-%d", i)))
+	}
+	stop := workBench(b, base, n)
+	defer stop()
+	p := startAgent(b, nil, "--sys", driveBench(b), "--cgroup-root", root, "--zone", "DE",
+		"--cgroup-pattern", `^/`+group+`/fn-(?P<function>\d+)$`)
+	p.wait("all functions are seen", func() bool { return p.scrape().sum("wattle_collector_up", "collector=cgroup") == 1 })
+	time.Sleep(5 * time.Second)
+	share := func(scrapes bool) (float64, int) {
+		size, begin, cpu := 0, time.Now(), p.cpu()
+		for time.Since(begin) < benchTime {
+			if scrapes {
+				size = len(p.body())
+			}
+			time.Sleep(time.Second)
+		}
+		return float64(p.cpu()-cpu) / float64(time.Since(begin)), size
+	}
+	quiet, _ := share(false)
+	scraped, size := share(true)
+	b.ReportMetric(100*quiet, "%core")
+	b.ReportMetric(1000*(scraped-quiet), "scrape-cpu-ms")
+	b.ReportMetric(float64(size)/1000, "scrape-kB")
+	b.ReportMetric(float64(p.memory("VmRSS"))/1024, "RSS-MiB")
+	b.ReportMetric(float64(p.memory("VmHWM"))/1024, "peak-MiB")
+	p.stop()
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// driveBench keeps a fake powercap tree moving.
+func driveBench(b *testing.B) string {
+	tree, err := fake.NewTree(b.TempDir(),
+		fake.TreeZone{ID: "intel-rapl:0", Name: "package-0", Range: fake.PackageRange, MaxPower: 400e6},
+		fake.TreeZone{ID: "intel-rapl:0:0", Name: "dram", Range: fake.DRAMRange},
+		fake.TreeZone{ID: "intel-rapl:1", Name: "package-1", Range: fake.PackageRange, MaxPower: 400e6},
+		fake.TreeZone{ID: "intel-rapl:1:0", Name: "dram", Range: fake.DRAMRange})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		begin := time.Now()
+		for ctx.Err() == nil {
+			for i, id := range []string{"intel-rapl:0", "intel-rapl:0:0", "intel-rapl:1", "intel-rapl:1:0"} {
+				_ = tree.Set(id, uint64(time.Since(begin).Microseconds())*uint64(10+50*i))
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	b.Cleanup(func() { cancel(); wg.Wait() })
+	return tree.Root()
+}
+
+// workBench lets one function in ten do something now and then.
+func workBench(b *testing.B, base string, n int) (stop func()) {
+	var all []*exec.Cmd
+	for i := 0; i < n; i += max(n/10, 1) {
+		fd := filepath.Join(base, fmt.Sprintf("fn-%d", i))
+		cmd := exec.Command("sh", "-c", "echo $$ > "+fd+"/cgroup.procs; while :; do sleep 0.2; done")
+		if err := cmd.Start(); err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, cmd)
+	}
+	return func() {
+		for _, c := range all {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		}
+	}
+}
