@@ -144,3 +144,47 @@ func TestCoresNeedStages(t *testing.T) {
 		}
 	}
 }
+
+// picky counts what it is told of and heeds two kinds alone.
+type picky map[wattle.EventKind]int
+
+func (picky) Heeds(k wattle.EventKind) bool { return k == wattle.Finished || k == wattle.Due }
+func (p picky) Step(_ time.Time, _ *state.Snapshot, e wattle.Event, out []wattle.Action) []wattle.Action {
+	p[e.Kind]++
+	return append(out, wattle.Action{Kind: wattle.Evict})
+}
+
+// A keeper is told of the kinds that it heeds, and nothing is left of earlier
+// answers where it is not told.
+func TestKeepersAreToldWhatTheyHeed(t *testing.T) {
+	k := picky{}
+	cfg := scheduler.DefaultConfig()
+	cfg.Keeper = k
+	core, store, now := world(t, 2, 1, cfg)
+	for kind := wattle.Finished; kind <= wattle.Due; kind++ {
+		heeds := kind == wattle.Finished || kind == wattle.Due
+		got := core.Step(now, store.View(), wattle.Event{Kind: kind, Function: store.Functions()[0]})
+		if told := k[kind] == 1; told != heeds || core.Heeds(kind) != heeds || len(got) != k[kind] {
+			t.Errorf("%s: told %v, %d actions, want %v", kind, told, len(got), heeds)
+		}
+	}
+}
+
+// Decide leaves nothing of the decision that was in its memory before.
+func TestDecideOverwrites(t *testing.T) {
+	core, store, now := world(t, 2, 1, scheduler.DefaultConfig())
+	r := wattle.Request{Sequence: 7, Function: store.Functions()[0]}
+	placed, again := core.Place(now, store.View(), &r), core.Place(now, store.View(), &r)
+	store.SetHealthy(0, false)
+	store.SetHealthy(1, false)
+	refused := core.Place(now, store.View(), &r)
+	if core.Decide(&again, now, store.View(), &r); again != refused || again.Placed {
+		t.Errorf("got %+v, want %+v", again, refused)
+	}
+	store.SetHealthy(0, true)
+	store.SetHealthy(1, true)
+	core.Decide(&again, now, store.View(), &r)
+	if again.Revision, placed.Revision = 0, 0; again != placed || !placed.Placed {
+		t.Errorf("got %+v, want %+v", again, placed)
+	}
+}
