@@ -9,9 +9,10 @@ import (
 	"github.com/wattle-project/wattle/scheduler/state"
 )
 
-// arrive places one invocation, now or after waiting. from is the queue it
-// waited in, or -1. It reports whether it was placed.
-func (r *run) arrive(w *waiting, from int32) bool {
+// arrive places one invocation, now or after waiting at the head of q; q is nil
+// for a newcomer, which waits or is rejected if there is no place for it. It
+// returns what was decided.
+func (r *run) arrive(w *waiting, q *fifo) wattle.Decision {
 	f := r.fns[w.fn]
 	r.request = wattle.Request{Sequence: w.seq, Function: f, Scale: float64(w.scale)}
 	if f.Params.Deadline > 0 {
@@ -21,18 +22,17 @@ func (r *run) arrive(w *waiting, from int32) bool {
 	var d wattle.Decision
 	r.decide(&d, now, view)
 	r.tally.decisions++
-	if !d.Placed {
-		if from < 0 {
+	switch {
+	case !d.Placed || r.behind(&d, w, q):
+		if q == nil {
 			r.wait(&d, w)
 		}
-		return false
-	}
-	if d.Start.After(now) {
+	case d.Start.After(now):
 		r.postpone(&d, w)
-		return true
+	default:
+		r.start(&d, w)
 	}
-	r.start(&d, w)
-	return true
+	return d
 }
 
 // decide asks the core once, so that a Chooser with a memory is not asked twice
@@ -208,7 +208,7 @@ func (r *run) finish(n int32) {
 		}))
 	}
 	if rest != nil {
-		r.arrive(rest, -1)
+		r.arrive(rest, nil)
 	}
 	if r.queues.waiting > 0 {
 		r.drain(f.Index, target)

@@ -34,8 +34,10 @@ type Config struct {
 	Core scheduler.Config
 	Pick state.Pick
 	// Queue bounds how many requests may wait for one target or function:
-	// 0 rejects at once, a negative number is no bound.
+	// 0 rejects at once, a negative number is no bound. Order says whether a
+	// newcomer may pass those who wait.
 	Queue int
+	Order Order
 	// Congestion sets prices every PriceEpoch; 0 disables.
 	Congestion scheduler.Congestion
 	PriceEpoch time.Duration

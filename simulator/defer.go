@@ -105,7 +105,7 @@ func (r *run) lasts(d *wattle.Decision, w *waiting) time.Duration {
 // wake places postponed work again.
 func (r *run) wake(w *waiting) {
 	r.store.Redeem(&w.work.plan, w.work.length)
-	r.arrive(w, -1)
+	r.arrive(w, nil)
 }
 
 // patient reports whether w waits in a queue of any length rather than being

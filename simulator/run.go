@@ -138,7 +138,7 @@ func (r *run) replay(ctx context.Context, src trace.Source) error {
 			}
 			r.advance(a.At, arrival)
 			r.obey(r.core.Step(r.time(a.At), r.store.View(), wattle.Event{Kind: wattle.Arrived, Function: r.fns[a.Function]}))
-			r.arrive(&waiting{fn: a.Function, scale: a.Scale, at: a.At, seq: r.seq}, -1)
+			r.arrive(&waiting{fn: a.Function, scale: a.Scale, at: a.At, seq: r.seq}, nil)
 			r.seq++
 		}
 	}

@@ -27,7 +27,7 @@ import (
 //
 //	cluster ID grid=G[,G…] [vcpu= nodes= speed= pue= lon= gpu= mig=]   one intensity per slot, the last one lasts
 //	function ID [cpu= memory= exec= cold= home= concurrency= max= gpu= deadline= slo= residency= interruptible]
-//	config [horizon= slot= queue= keep= once= defer= deferral= threshold= max-delay= pick= seen=ID:G[,G…] ahead=N epochs]
+//	config [horizon= slot= queue= order= keep= once= defer= deferral= threshold= max-delay= pick= seen=ID:G[,G…] ahead=N epochs]
 //	prewarm FUNCTION on=TARGET at=D until=D [copies=N]
 //	run        input lines "AT FUNCTION [SCALE]"; prints what the core was told, then the account
 func TestStories(t *testing.T) {
@@ -154,6 +154,7 @@ func (s *experiment) configure(d *datadriven.TestData) {
 		"horizon":   func(v []string) { s.cfg.Horizon = span(v) },
 		"slot":      func(v []string) { s.cfg.Slot = span(v) },
 		"queue":     func(v []string) { s.cfg.Queue = whole(v) },
+		"order":     func(v []string) { s.cfg.Order = map[string]Order{"strict": Strict, "fitting": Fitting}[v[0]] },
 		"keep":      func(v []string) { s.log.keep = &scheduler.Fixed{T: span(v)} },
 		"once":      func(v []string) { s.log.keep = &scheduler.Fixed{T: span(v), Once: true} },
 		"defer":     func(v []string) { s.cfg.Core.Slot = span(v) },

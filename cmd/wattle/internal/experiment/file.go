@@ -69,6 +69,7 @@ type Instances struct {
 	Rate      Rate     `yaml:"rate" doc:"what a second of service time is worth to learned keep-alive policies" default:"0.005g/s"`
 	Step      Duration `yaml:"step" doc:"bin of the gap histograms of learned keep-alive policies, which look 60 steps ahead" default:"10s"`
 	Queue     int      `yaml:"queue" doc:"how many requests may wait per target or function; 0 rejects at once, -1 is no bound" default:"0"`
+	Order     string   `yaml:"order" doc:"whom a place with a queue serves: strict (whoever came first) or fitting (a newcomer that fits may pass a larger request)" default:"strict"`
 	Price     grams    `yaml:"congestion_price" doc:"step of the congestion price in grams per vCPU·s, every 5 minutes, for each 100 % of a pool reserved above 90 %; 0g disables" default:"100µg"`
 	Deferral  string   `yaml:"deferral" doc:"when functions with a deadline run: run-now, least-g (the place and start slot of least G together), threshold, lowest-window, cheapest-slots or carbon-time" default:"run-now; least-g if defer_slot is given"`
 	Defer     Duration `yaml:"defer_slot" doc:"raster of start slots for least-g" default:"slot"`

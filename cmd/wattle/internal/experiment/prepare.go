@@ -234,6 +234,9 @@ func (e *Experiment) Config(p *Policy, seed int, s Assignment) (*simulator.Confi
 	if c.Pick, err = pick(f.Instances.Pick); err != nil {
 		return nil, nil, err
 	}
+	if c.Order, err = order(f.Instances.Order); err != nil {
+		return nil, nil, err
+	}
 	sc := stage.DefaultConfig()
 	sc.Network = f.Accounting.NetworkInG.V
 	c.Core.Hold = hold(p, &f.Instances)
@@ -263,6 +266,16 @@ func pick(name string) (state.Pick, error) {
 		return state.Random, nil
 	}
 	return 0, fmt.Errorf("instances.pick: %q is unknown, want newest, oldest or random", name)
+}
+
+func order(name string) (simulator.Order, error) {
+	switch name {
+	case "", "strict":
+		return simulator.Strict, nil
+	case "fitting":
+		return simulator.Fitting, nil
+	}
+	return 0, fmt.Errorf("instances.order: %q is unknown, want strict or fitting", name)
 }
 
 // decide puts the policy or the baseline into the core.
