@@ -85,33 +85,97 @@ func NewObserved(a Actual, v View) (*Observed, error) {
 }
 
 // At returns what the scheduler knows at t of the intensity at t: the live
-// value; else the latest forecast; else the last good value, at most two
-// periods old; else the mean of the same time of day over the last 7 days; else
-// the static figure; else the world mean as a flagged prior. FetchedAt is when
-// the value was fresh, so t − FetchedAt is its age.
+// value; else the latest forecast; else the last good value, at most two periods
+// old; else the mean of the same time of day over the last 7 days; else the
+// static figure; else the world mean as a flagged prior. A last good value is
+// carried on along the course of earlier days, and what repeats earlier days is
+// moved by what the last good value differed from them, which fades. A live value
+// that is out of all proportion to those days is not taken for one.
+// FetchedAt is when the value was fresh, so t − FetchedAt is its age.
 func (o *Observed) At(t time.Time) wattle.Signal {
 	ns := t.UnixNano()
-	if v, stamp, ok := o.live(ns); ok {
+	if v, stamp, ok := o.live(ns); ok && !o.leaps(v, ns) {
 		return o.signal(v, o.view.Quality, ns, stamp)
 	}
 	if f := o.issue(ns); f != nil {
 		if v := f.value(ns); v == v {
+			if o.view.Method == Persistence {
+				v = o.moved(v, ns, func(at int64) float64 {
+					v, _, ok := o.live(at - day)
+					return orNaN(v, ok)
+				})
+			}
 			return o.signal(v, wattle.Forecast, ns, f.Issued.UnixNano())
 		}
 	}
-	period := o.actual.period
-	for back := period; back <= 2*period; back += period {
-		if v, stamp, ok := o.live(ns - back); ok {
-			return o.signal(v, wattle.LastGood, ns, stamp)
-		}
+	past, n := o.sameHour(ns)
+	if n > 0 {
+		past = o.moved(past, ns, func(at int64) float64 { v, _ := o.sameHour(at); return v })
 	}
-	if v, n := o.sameHour(ns); n > 0 {
-		return o.signal(v, wattle.Historic, ns, ns-day)
+	if v, at, ok := o.lastGood(ns, 2); ok {
+		if n == 0 {
+			past = v
+		}
+		return o.signal(past, wattle.LastGood, ns, at)
+	}
+	if n > 0 {
+		return o.signal(past, wattle.Historic, ns, ns-day)
 	}
 	if o.view.Static != 0 {
 		return o.signal(float64(o.view.Static), wattle.Static, ns, o.actual.start)
 	}
 	return o.signal(float64(wattle.UnknownIntensity), wattle.Prior, ns, o.actual.start)
+}
+
+// lastGood is the latest live value of the periods before ns, and its time.
+func (o *Observed) lastGood(ns int64, periods int) (v float64, at int64, ok bool) {
+	for range periods {
+		ns -= o.actual.period
+		if v, at, ok = o.live(ns); ok && !o.leaps(v, ns) {
+			return v, at, true
+		}
+	}
+	return 0, 0, false
+}
+
+// leap is how many times more or less than at the same time of the last 7 days a
+// live value must be to be taken for an error of the feed: grids change their mix
+// over days, feeds their units over night. It takes leapDays of them to tell.
+const (
+	leap     = 4
+	leapDays = 3
+)
+
+func (o *Observed) leaps(v float64, ns int64) bool {
+	mean, n := o.sameHour(ns)
+	return n >= leapDays && (v > float64(mean*leap) || float64(v*leap) < mean)
+}
+
+// fade is the share of a departure from earlier days that is left an hour later.
+const fade = 0.9
+
+// moved is what base, a repetition of earlier days at ns, comes to if the
+// departure of the last good value of the day from them fades.
+func (o *Observed) moved(base float64, ns int64, earlier func(int64) float64) float64 {
+	v, at, ok := o.lastGood(ns, int(day/o.actual.period))
+	if !ok {
+		return base
+	}
+	departure, hours := v-earlier(at), int((ns-at)/int64(time.Hour))
+	for range hours {
+		departure *= fade
+	}
+	if moved := base + departure; validIntensity(moved) {
+		return moved
+	}
+	return base
+}
+
+func orNaN(v float64, ok bool) float64 {
+	if !ok {
+		return math.NaN()
+	}
+	return v
 }
 
 // Outlook returns the latest forecast that was issued by t, and false when

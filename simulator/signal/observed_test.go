@@ -19,6 +19,17 @@ func wave(days int) []float64 {
 	return values
 }
 
+// faded is an intensity hours after the last good one, which was g/kWh above the
+// mean of the days before: 0.9 of that is left after each hour.
+func faded(mean, above wattle.GramsPerKWh, hours int) wattle.GramsPerKWh {
+	for range hours {
+		above *= 0.9
+	}
+	return mean + above
+}
+
+func near(a, b wattle.GramsPerKWh) bool { return math.Abs(float64(a-b)) < 1e-9 }
+
 func at(hours float64) time.Time {
 	return start().Add(time.Duration(hours * float64(time.Hour)))
 }
@@ -50,9 +61,9 @@ func TestChainOfFallBacks(t *testing.T) {
 		{"estimated", func(v *signal.View) { v.Quality = wattle.Estimated }, 240.5, wattle.Estimated, truth(240.5), 0},
 		{"late", func(v *signal.View) { v.Delay = time.Hour }, 240.5, wattle.Measured, truth(239.5), time.Hour},
 		{"forecast", func(v *signal.View) { v.Faults = dead(240, 300) }, 245, wattle.Forecast, 0, 11 * time.Hour},
-		{"persisted", func(v *signal.View) { v.Faults, v.Method = dead(241, 300), signal.Persistence }, 245, wattle.Forecast, truth(221), 5 * time.Hour},
-		{"last good", func(v *signal.View) { v.Faults, v.Issue = dead(240, 300), 0 }, 241.5, wattle.LastGood, truth(239.5), 2 * time.Hour},
-		{"historic", func(v *signal.View) { v.Faults, v.Issue = dead(240, 300), 0 }, 243, wattle.Historic, truth(243 - 4*24), 24 * time.Hour},
+		{"persisted", func(v *signal.View) { v.Faults, v.Method = dead(241, 300), signal.Persistence }, 245, wattle.Forecast, faded(truth(221), 1, 5), 5 * time.Hour},
+		{"last good", func(v *signal.View) { v.Faults, v.Issue = dead(240, 300), 0 }, 241.5, wattle.LastGood, faded(truth(241.5)-4, 4, 2), 2 * time.Hour},
+		{"historic", func(v *signal.View) { v.Faults, v.Issue = dead(240, 300), 0 }, 243, wattle.Historic, faded(truth(243-4*24), 4, 4), 24 * time.Hour},
 		{"static", func(v *signal.View) { v.Faults, v.Issue, v.Static = dead(0, 400), 0, 321 }, 300, wattle.Static, 321, 300 * time.Hour},
 		{"prior", func(v *signal.View) { v.Faults, v.Issue = dead(0, 400), 0 }, 300, wattle.Prior, wattle.UnknownIntensity, 300 * time.Hour},
 	}
@@ -60,7 +71,7 @@ func TestChainOfFallBacks(t *testing.T) {
 		v := signal.DefaultView()
 		tt.spoil(&v)
 		s := observe(t, a, v).At(at(tt.hours))
-		if s.Quality != tt.quality || tt.want != 0 && s.Intensity != tt.want || at(tt.hours).Sub(s.FetchedAt) != tt.age {
+		if s.Quality != tt.quality || tt.want != 0 && !near(s.Intensity, tt.want) || at(tt.hours).Sub(s.FetchedAt) != tt.age {
 			t.Errorf("%s: %g g/kWh, %s, %s old; want %g, %s, %s", tt.name, s.Intensity, s.Quality, at(tt.hours).Sub(s.FetchedAt), tt.want, tt.quality, tt.age)
 		}
 		if err := s.Validate(); err != nil {
@@ -79,12 +90,14 @@ func TestFaults(t *testing.T) {
 		want    wattle.GramsPerKWh
 		age     time.Duration
 	}{
-		{signal.Fault{Kind: signal.Zeros}, 245, wattle.Historic, truth(245 - 4*24), 24 * time.Hour},
-		{signal.Fault{Kind: signal.Nulls}, 245, wattle.Historic, truth(245 - 4*24), 24 * time.Hour},
+		{signal.Fault{Kind: signal.Zeros}, 245, wattle.Historic, faded(truth(245-4*24), 4, 6), 24 * time.Hour},
+		{signal.Fault{Kind: signal.Nulls}, 245, wattle.Historic, faded(truth(245-4*24), 4, 6), 24 * time.Hour},
 		{signal.Fault{Kind: signal.Spike, Factor: 2}, 245, wattle.Measured, 2 * truth(245), 0},
-		{signal.Fault{Kind: signal.Spike, Factor: 100}, 245, wattle.Historic, truth(245 - 4*24), 24 * time.Hour},
+		{signal.Fault{Kind: signal.Spike, Factor: 100}, 245, wattle.Historic, faded(truth(245-4*24), 4, 6), 24 * time.Hour},
+		{signal.Fault{Kind: signal.Spike, Factor: 5}, 245, wattle.Historic, faded(truth(245-4*24), 4, 6), 24 * time.Hour},
+		{signal.Fault{Kind: signal.Spike, Factor: 0.2}, 245, wattle.Historic, faded(truth(245-4*24), 4, 6), 24 * time.Hour},
 		{signal.Fault{Kind: signal.Stale}, 241.5, wattle.Measured, truth(240), 90 * time.Minute},
-		{signal.Fault{Kind: signal.Stale}, 245, wattle.Historic, truth(245 - 4*24), 24 * time.Hour},
+		{signal.Fault{Kind: signal.Stale}, 245, wattle.Historic, faded(truth(245-4*24), 4, 5), 24 * time.Hour},
 		{signal.Fault{Kind: signal.Frozen}, 245, wattle.Measured, truth(240), 0},
 		{signal.Fault{Kind: signal.Delayed, Delay: 2 * time.Hour}, 245, wattle.Measured, truth(243), 2 * time.Hour},
 	}
@@ -94,7 +107,7 @@ func TestFaults(t *testing.T) {
 		tt.fault.From, tt.fault.To = at(240), at(300)
 		v.Faults = []signal.Fault{tt.fault}
 		s := observe(t, a, v).At(at(tt.hours))
-		if s.Quality != tt.quality || s.Intensity != tt.want || at(tt.hours).Sub(s.FetchedAt) != tt.age {
+		if s.Quality != tt.quality || !near(s.Intensity, tt.want) || at(tt.hours).Sub(s.FetchedAt) != tt.age {
 			t.Errorf("%s ×%g at %g h: %g g/kWh, %s, %s old; want %g, %s, %s", tt.fault.Kind, tt.fault.Factor, tt.hours, s.Intensity, s.Quality, at(tt.hours).Sub(s.FetchedAt), tt.want, tt.quality, tt.age)
 		}
 		if after := observe(t, a, v).At(at(301)); after.Quality != wattle.Measured || after.Intensity != truth(301) {
