@@ -73,6 +73,8 @@ func Policies() map[string]Policy {
 		"expected":    {Doc: "least expected cost over gap histograms per level, at Rate", make: func(c Config) Keeper { return newExpected(c, false) }},
 		"expected-prewarm": {Doc: "as expected, and copies are started ahead of demand", Prewarm: true,
 			make: func(c Config) Keeper { return newExpected(c, true) }},
+		"forecast": {Doc: "least expected cost over step-by-step forecasts of use per level, at Rate; best with steps of a minute",
+			make: func(c Config) Keeper { return newForeseen(c) }},
 		"lru":         {Doc: "keep for Keep, evict the least recently used", Evict: LeastRecent, make: hold},
 		"ttl":         {Doc: "keep for Keep, evict what expires first", Evict: SoonestExpiry, make: hold},
 		"greedy-dual": {Doc: "keep for Keep, evict by FaasCache's greedy-dual-size-frequency", Evict: GreedyDual, make: hold},

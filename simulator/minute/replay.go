@@ -195,7 +195,7 @@ func (f *function) run(series int32, counts []uint8) {
 func (f *function) set(m int, n int32) {
 	f.c.Now = time.Duration(m) * time.Minute
 	f.c.Arrived = f.c.Now
-	f.c.Invocations, f.c.Held = n, n
+	f.c.Invocations, f.c.Held = n, 0
 	f.c.Intensity = f.replay.intensity(m)
 	f.c.Options = f.priced.hours[m/60]
 }
@@ -214,7 +214,7 @@ func (f *function) serve() {
 	if f.replay.cfg.Retain {
 		f.c.Held = max(held, f.c.Held)
 	}
-	f.decided, f.alive = f.c.Now, f.c.Held
+	f.decided, f.alive = f.c.Now, max(f.c.Held, f.c.Invocations)
 	f.sum.Minutes++
 	if left == f.c.Invocations {
 		f.sum.ColdMinutes++

@@ -62,7 +62,7 @@ type Accounting struct {
 
 // Instances says how sandboxes live.
 type Instances struct {
-	KeepAlive string   `yaml:"keep_alive" doc:"keep-alive policy: none, fixed, hybrid, expected, expected-prewarm, ski-rental, ecolife, ecolife-pso, lru, ttl or greedy-dual" default:"fixed"`
+	KeepAlive string   `yaml:"keep_alive" doc:"keep-alive policy: none, fixed, hybrid, expected, expected-prewarm, forecast, ski-rental, ecolife, ecolife-pso, lru, ttl or greedy-dual" default:"fixed"`
 	For       Duration `yaml:"for" doc:"keep-alive time of the fixed policy" default:"10m"`
 	Renew     *bool    `yaml:"renew" doc:"whether each use renews the keep-alive" default:"true"`
 	Pick      string   `yaml:"pick" doc:"which idle instance serves: newest, oldest or random" default:"newest"`
