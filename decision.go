@@ -91,6 +91,8 @@ type Explanation struct {
 	Now      time.Time
 	Intent   Intent
 	Columns  *Columns
+	// Chooser is the name of the rule that chose, empty for the least G.
+	Chooser string
 	// Caller is the region that the caller is taken to be in, empty where the fleet
 	// does not know it: every candidate is then as far as the farthest region.
 	Caller RegionID

@@ -24,6 +24,9 @@ func (c *Core) Explain(now time.Time, s *state.Snapshot, r *wattle.Request) watt
 	x.relate(s, home, &intent.Limits)
 	columns := x.columns
 	e := wattle.Explanation{Decision: d, Now: now, Intent: intent, Columns: &columns, Serves: o.uses, Rows: make([]wattle.ExplainedRow, len(x.refused))}
+	if c.cfg.Chooser != nil {
+		e.Chooser = c.cfg.Chooser.Name()
+	}
 	if o := x.batch.Origin; o >= 0 {
 		e.Caller = s.Fleet.Regions[o]
 	}

@@ -34,6 +34,9 @@ func (c *simulateCmd) Run(s *streams) error {
 	if c.File == "" {
 		return usage{fmt.Errorf("simulate: name an experiment file, for example examples/follow-the-sun.yaml")}
 	}
+	if err := writable(c.Report, c.Save); err != nil {
+		return err
+	}
 	text, err := os.ReadFile(c.File)
 	if err != nil {
 		return err
@@ -78,6 +81,19 @@ func (c *simulateCmd) simulate(s *streams, text []byte) (*report.Document, error
 		return nil, err
 	}
 	return e.Document(outcomes, bounds), nil
+}
+
+// writable finds folders that are missing before a run that would be lost.
+func writable(files ...string) error {
+	for _, f := range files {
+		if f == "" {
+			continue
+		}
+		if s, err := os.Stat(filepath.Dir(f)); err != nil || !s.IsDir() {
+			return fmt.Errorf("%s: there is no folder %s: make it or name another", f, filepath.Dir(f))
+		}
+	}
+	return nil
 }
 
 // render prints a document in one of the formats.

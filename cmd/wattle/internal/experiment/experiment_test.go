@@ -14,6 +14,7 @@ import (
 
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/simulator/signal"
+	"github.com/wattle-project/wattle/simulator/workload"
 )
 
 // small is an experiment on two clusters without policies' own settings.
@@ -345,6 +346,57 @@ func TestMeasurementsOfLayers(t *testing.T) {
 	} {
 		if _, err := prepare(t, small+"functions: {defaults: {measurements: "+text+"}}\n"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// A policy that cannot be evaluated ends a simulation: what stood in for it
+// would be reported as it.
+func TestPoliciesThatFailEndTheRun(t *testing.T) {
+	rego := filepath.Join(t.TempDir(), "bad.rego")
+	if err := os.WriteFile(rego, []byte("package wattle.placement\n\nobjective := {\"ug_per_s\": \"fast\"}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := mustPrepare(t, strings.Replace(small, "library: least_carbon", "rego: "+rego, 1)).Run(context.Background(), 1, nil)
+	if err == nil || !strings.Contains(err.Error(), "ug_per_s") || !strings.Contains(err.Error(), "bad") {
+		t.Errorf("got %v, want an error that names the policy and the key", err)
+	}
+}
+
+// Files of another year are mapped to the dates of the run, and what is missing
+// in them is filled and said.
+func TestFilesOfAnotherYear(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "FR.csv")
+	rows := "time,value\n2023-06-14T00:00:00Z,70\n2023-06-15T00:00:00Z,50\n2023-06-15T01:00:00Z,\n2023-06-15T02:00:00Z,60\n"
+	if err := os.WriteFile(file, []byte(rows), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(small, "    - {id: texas, zone: US-TEX-ERCO, jurisdiction: US, pools: [{name: p}]}\n", "", 1)
+	text += "signals: {source: files, path: " + file
+	if _, err := prepare(t, text+"}\n"); err == nil {
+		t.Error("the dates of the files are not those of the run, and nobody says so")
+	}
+	e := mustPrepare(t, text+", year: 2023}\n")
+	if got := e.grids.actual[0]; len(got) != 2 || got[0] != 50 {
+		t.Errorf("the run's hours are %v", got)
+	}
+	if len(e.grids.notes) != 1 || !strings.Contains(e.grids.notes[0], "zone FR") {
+		t.Errorf("the report notes %q", e.grids.notes)
+	}
+}
+
+// The reference states the defaults that the generator has.
+func TestReferenceStatesTheGenerator(t *testing.T) {
+	p, said := workload.DefaultPopulation(), map[string]string{}
+	for _, e := range Entries() {
+		said[e.Path], _, _ = strings.Cut(e.Default, " (")
+	}
+	for key, want := range map[string]string{
+		"functions": fmt.Sprint(p.Functions), "invocations": fmt.Sprintf("%.0f", p.Invocations), "zipf": fmt.Sprint(p.Zipf),
+		"median": p.Exec.String(), "spread": fmt.Sprint(p.ExecSigma), "sigma": fmt.Sprint(p.Sigma),
+	} {
+		if got := said["workload.generate."+key]; got != want {
+			t.Errorf("%s: the reference says %s, the code %s", key, got, want)
 		}
 	}
 }

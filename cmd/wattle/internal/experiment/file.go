@@ -165,11 +165,11 @@ type Function struct {
 	Sigma       *float64  `yaml:"sigma" doc:"σ of the lognormal spread of execution" default:"the trace's"`
 	Provision   Duration  `yaml:"provision" doc:"start-up: sandbox" default:"125ms (Firecracker boot, SPECIFICATION.md)"`
 	Image       Duration  `yaml:"image" doc:"start-up: image" default:"0s"`
-	Runtime     Duration  `yaml:"runtime" doc:"start-up: language runtime" default:"100ms"`
+	Runtime     Duration  `yaml:"runtime" doc:"start-up: language runtime" default:"100ms (assumed)"`
 	Init        Duration  `yaml:"init" doc:"start-up: CPU time of initialisation at one vCPU" default:"226ms (small Python on AWS Lambda, SeBS-Flow 2024)"`
 	Restore     Duration  `yaml:"restore" doc:"resume from a snapshot; 0s is no snapshot" default:"0s"`
-	Utilisation *float64  `yaml:"utilisation" doc:"busy share of the reserved CPU while executing" default:"0.7"`
-	GPUBusy     *float64  `yaml:"accelerator_utilisation" doc:"busy share of the accelerator part while executing" default:"0.6"`
+	Utilisation *float64  `yaml:"utilisation" doc:"busy share of the reserved CPU while executing" default:"0.7 (assumed)"`
+	GPUBusy     *float64  `yaml:"accelerator_utilisation" doc:"busy share of the accelerator part while executing" default:"0.6 (assumed)"`
 	Concurrency int32     `yaml:"concurrency" doc:"requests that one instance serves at a time" default:"1"`
 	Max         int32     `yaml:"max_instances" doc:"instances alive at a time; 0 is no bound" default:"0"`
 	In          bytes     `yaml:"in" doc:"bytes received per invocation" default:"0B"`
@@ -217,14 +217,14 @@ type Trace struct {
 
 // Generate draws a synthetic population.
 type Generate struct {
-	Functions   int                `yaml:"functions" doc:"number of functions" default:"100"`
-	Invocations float64            `yaml:"invocations" doc:"expected number in the whole run" default:"100000"`
-	Zipf        *float64           `yaml:"zipf" doc:"exponent of the popularity" default:"1.1"`
-	Mix         map[string]float64 `yaml:"mix" doc:"shares of arrival processes: poisson, mmpp, diurnal, timer, weibull" default:"see --print-config"`
+	Functions   int                `yaml:"functions" doc:"number of functions" default:"300"`
+	Invocations float64            `yaml:"invocations" doc:"expected number over whole days; a shorter run has the share of its hours" default:"1200000"`
+	Zipf        *float64           `yaml:"zipf" doc:"exponent of the popularity" default:"1.1 (assumed)"`
+	Mix         map[string]float64 `yaml:"mix" doc:"shares of arrival processes: poisson, mmpp, diurnal, timer, weibull" default:"poisson 0.4, mmpp 0.2, diurnal 0.25, timer 0.15 (assumed, after the triggers of Azure Functions 2019)"`
 	Zones       []Duration         `yaml:"zones" doc:"offsets from UTC that diurnal functions live in" default:"0h"`
-	Median      Duration           `yaml:"median" doc:"median of the functions' mean execution times" default:"see --print-config"`
-	Spread      *float64           `yaml:"spread" doc:"σ of the lognormal over functions" default:"see --print-config"`
-	Sigma       *float64           `yaml:"sigma" doc:"σ of the lognormal within a function" default:"see --print-config"`
+	Median      Duration           `yaml:"median" doc:"median of the functions' mean execution times" default:"400ms (of the order of Azure Functions 2019, Shahrad et al., USENIX ATC 2020)"`
+	Spread      *float64           `yaml:"spread" doc:"σ of the lognormal over functions" default:"1.3 (as median)"`
+	Sigma       *float64           `yaml:"sigma" doc:"σ of the lognormal within a function" default:"0.4 (assumed)"`
 }
 
 // Signals says what the grids do and what the scheduler sees of them.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -39,6 +40,7 @@ type Experiment struct {
 	// functions is shared by all runs of a seed, which only read it.
 	functions [][]wattle.Function
 	grids     *grids
+	filled    []string // gaps of series that were filled
 	fleets    map[Assignment]*state.Fleet
 }
 
@@ -217,6 +219,11 @@ func (e *Experiment) generate(g *Generate, seed uint64) (trace.Trace, error) {
 // Config is the simulation of one policy on one seed under one assignment of
 // coefficients. The engine is nil for baselines.
 func (e *Experiment) Config(p *Policy, seed int, s Assignment) (*simulator.Config, *policies.Engine, error) {
+	return e.config(p, seed, s, &failure{})
+}
+
+// config is Config; failed takes what goes wrong with the policy during the run.
+func (e *Experiment) config(p *Policy, seed int, s Assignment, failed *failure) (*simulator.Config, *policies.Engine, error) {
 	f := e.File
 	c := &simulator.Config{
 		Fleet: e.fleets[s], Trace: e.Traces[seed], Start: e.Start, Horizon: e.Horizon, Slot: e.Slot,
@@ -249,7 +256,7 @@ func (e *Experiment) Config(p *Policy, seed int, s Assignment) (*simulator.Confi
 	if c.Core.Keeper, err = e.keeper(p, c); err != nil {
 		return nil, nil, fmt.Errorf("%s: policy %s: %w", f.path, p.Title(), err)
 	}
-	engine, err := e.decide(p, c)
+	engine, err := e.decide(p, c, failed)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: policy %s: %w", f.path, p.Title(), err)
 	}
@@ -279,7 +286,7 @@ func order(name string) (simulator.Order, error) {
 }
 
 // decide puts the policy or the baseline into the core.
-func (e *Experiment) decide(p *Policy, c *simulator.Config) (*policies.Engine, error) {
+func (e *Experiment) decide(p *Policy, c *simulator.Config, failed *failure) (*policies.Engine, error) {
 	if p.Baseline != "" {
 		if p.Baseline == "static-region" {
 			return nil, e.staticRegion(p, c)
@@ -292,6 +299,7 @@ func (e *Experiment) decide(p *Policy, c *simulator.Config) (*policies.Engine, e
 	cfg := policies.DefaultConfig()
 	cfg.Deadline = 0 // results must not depend on how fast this machine is
 	cfg.FailClosed = true
+	cfg.Logger = slog.New(failed)
 	if p.Data != nil {
 		cfg.Data = map[string]any{"params": p.Data}
 	}
@@ -301,12 +309,12 @@ func (e *Experiment) decide(p *Policy, c *simulator.Config) (*policies.Engine, e
 	}
 	c.Core.Policy = engine
 	revision := uint64(0)
-	var failed error
+	var refused error
 	c.OnEpoch = func(now time.Time) {
 		revision++
-		failed = errors.Join(failed, engine.SetData(policies.ClockData(now, e.grids.local), revision))
-		if failed != nil {
-			panic("experiment: clock data was refused: " + failed.Error())
+		refused = errors.Join(refused, engine.SetData(policies.ClockData(now, e.grids.local), revision))
+		if refused != nil {
+			panic("experiment: clock data was refused: " + refused.Error())
 		}
 	}
 	return engine, nil

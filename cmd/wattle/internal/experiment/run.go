@@ -69,7 +69,8 @@ func (e *Experiment) Run(ctx context.Context, workers int, progress func(float64
 }
 
 func (e *Experiment) run(ctx context.Context, j Job, progress func(float64)) (Outcome, error) {
-	c, engine, err := e.Config(&e.File.Policies[j.Policy], j.Seed, j.Set)
+	first := &failure{}
+	c, engine, err := e.config(&e.File.Policies[j.Policy], j.Seed, j.Set, first)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -82,6 +83,9 @@ func (e *Experiment) run(ctx context.Context, j Job, progress func(float64)) (Ou
 	o.Wall = time.Since(began)
 	if engine != nil {
 		o.Digest, o.Rego = engine.Digest(), engine.Stats()
+		if err := first.error(); err != nil {
+			return o, fmt.Errorf("%s: %w", e.File.path, err)
+		}
 	}
 	return o, nil
 }

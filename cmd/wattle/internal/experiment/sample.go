@@ -43,7 +43,11 @@ func Sample(policy string, x *wattle.Explanation) report.Sample {
 		}
 		s.Rows = append(s.Rows, report.SampleRow{Cells: cells(x, i), Chosen: r.Chosen, Refused: refusal(r, x.Columns.Sandbox[i])})
 		if r.Chosen {
-			s.Outcome = fmt.Sprintf("%s on %s has the least G of %d feasible candidates", d.Sandbox, r.Attributes.Target, feasible(x))
+			reason := fmt.Sprintf("has the least G of %d feasible candidates", feasible(x))
+			if x.Chooser != "" {
+				reason = fmt.Sprintf("was chosen by %s among %d feasible candidates", x.Chooser, feasible(x))
+			}
+			s.Outcome = fmt.Sprintf("%s on %s %s", d.Sandbox, r.Attributes.Target, reason)
 		}
 	}
 	return s
@@ -99,7 +103,7 @@ func facts(x *wattle.Explanation) []report.Fact {
 	if x.Caller == "" {
 		f = append(f, report.Fact{Label: "caller", Value: "unknown to the fleet: every place is taken to be as far as the farthest"})
 	}
-	if x.Serves > 1 {
+	if x.Serves > 1 && x.Chooser == "" {
 		f = append(f, report.Fact{Label: "start", Value: fmt.Sprintf("counts 1/%.3g in G: a fresh instance is expected to serve that many requests", x.Serves)})
 	}
 	if t := limits(l); t != "" {

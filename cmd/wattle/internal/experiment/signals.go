@@ -44,6 +44,7 @@ func (e *Experiment) readSignals() (*grids, error) {
 	}
 	var err error
 	g.marginal, err = e.readMarginal(fleet)
+	g.notes = append(g.notes, e.filled...)
 	return g, err
 }
 
@@ -90,11 +91,35 @@ func (e *Experiment) readSeries(path string, zone wattle.ZoneID, kind wattle.Sig
 	}
 	for _, a := range list {
 		if a.Zone == zone {
-			filled, _, err := a.Fill()
+			filled, n, err := a.Fill()
+			if n > 0 {
+				e.filled = append(e.filled, fmt.Sprintf("zone %s: %d of %d values of its %s intensity are missing or none; each was filled from the same time of other days, else the nearest", zone, n, a.Len(), kind))
+			}
+			if err != nil {
+				return filled, false, err
+			}
+			filled, err = e.shifted(filled)
 			return filled, true, err
 		}
 	}
 	return signal.Actual{}, false, nil
+}
+
+// shifted moves a series so that the year asked for falls on that of the run.
+func (e *Experiment) shifted(a signal.Actual) (signal.Actual, error) {
+	year := e.File.Signals.Shift
+	if year == nil {
+		return a, nil
+	}
+	values := make([]float64, a.Len())
+	for i := range values {
+		v, _ := a.At(a.Start().Add(time.Duration(i) * a.Period()))
+		values[i] = float64(v)
+	}
+	by := e.Start.Sub(e.Start.AddDate(*year-e.Start.Year(), 0, 0))
+	b, err := signal.NewActual(a.Zone, a.Scope, a.Start().Add(by), a.Period(), values)
+	b.Kind, b.Provider = a.Kind, a.Provider
+	return b, err
 }
 
 // readMarginal reads what is known of marginal intensities, one series per cluster.
