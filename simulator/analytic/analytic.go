@@ -22,10 +22,11 @@ import (
 // Service says how execution times are distributed.
 type Service uint8
 
-// Distributions of execution times, both with the system's mean.
+// Distributions of execution times, all with the system's mean.
 const (
 	Deterministic Service = iota
 	Exponential
+	Lognormal // σ = 1: squared coefficient of variation e − 1
 )
 
 // System is a pool of equal servers in front of Poisson arrivals.
@@ -163,8 +164,12 @@ func (s *source) Next(buf []trace.Arrival) ([]trace.Arrival, error) {
 	for i := range s.next {
 		for ; s.next[i] < end; s.next[i] += s.streams[i].Exponential() / s.a.Rate {
 			scale := 1.0
-			if s.a.Service == Exponential {
+			switch s.a.Service {
+			case Deterministic:
+			case Exponential:
 				scale = s.streams[i].Exponential()
+			case Lognormal:
+				scale = s.streams[i].Lognormal(1)
 			}
 			scale = float64(float32(scale))
 			s.a.total += float64(scale * s.a.Mean)

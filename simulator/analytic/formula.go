@@ -37,3 +37,13 @@ func ColdPoisson(rate, t float64) float64 { return math.Exp(-rate * t) }
 
 // IdlePoisson is the idle seconds per invocation there: (1 − e^(−λt))/λ.
 func IdlePoisson(rate, t float64) float64 { return (1 - math.Exp(-rate*t)) / rate }
+
+// LossMM1K is the share of arrivals that find k in a system of one server at an
+// offered load of a ≠ 1, and are lost: (1 − a)·a^k/(1 − a^(k+1)).
+func LossMM1K(a float64, k int) float64 {
+	return (1 - a) * math.Pow(a, float64(k)) / (1 - math.Pow(a, float64(k+1)))
+}
+
+// WaitMG1 is the mean wait in M/G/1 whose service has mean s and squared
+// coefficient of variation scv (Pollaczek and Khinchine): ρs(1 + scv)/(2(1 − ρ)).
+func WaitMG1(rate, s, scv float64) float64 { return WaitMD1(rate, s) * (1 + scv) }

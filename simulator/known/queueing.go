@@ -3,6 +3,7 @@ package known
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/wattle-project/wattle/simulator/analytic"
@@ -49,6 +50,20 @@ func queueing(ctx context.Context, _ string, yield func(Case) bool) bool {
 				func(o analytic.Observed) float64 { return o.Blocked }) &&
 			observe(fmt.Sprintf("Little's law, M/M/%d: busy servers", c.servers), "", c.rate, 0.02*c.rate, s, func(o analytic.Observed) float64 { return o.Busy })
 		if !ok {
+			return false
+		}
+	}
+	general := queue
+	general.Rate, general.Servers, general.Service, general.Length = 0.5, 1, analytic.Lognormal, 1000*time.Hour
+	want := analytic.WaitMG1(0.5, 1, math.E-1)
+	if !observe("M/G/1, lognormal with σ = 1, at 0.5: wait", "s", want, 0.05*want, general, wait) {
+		return false
+	}
+	for _, k := range []int{1, 3, 10} {
+		s := queue
+		s.Rate, s.Servers, s.Service, s.Queue = 0.9, 1, analytic.Exponential, k-1
+		want := analytic.LossMM1K(0.9, k)
+		if !observe(fmt.Sprintf("M/M/1/%d at 0.9: loss", k), "", want, 0.01, s, func(o analytic.Observed) float64 { return o.Blocked }) {
 			return false
 		}
 	}
