@@ -32,7 +32,7 @@ func BenchmarkTwelveDays(b *testing.B) {
 	cfg := day(b, "US-CAL-CISO", "i3", "m5zn")
 	cfg.Retain, cfg.ChargeStarts, cfg.Minutes = true, true, 17_280-cfg.Start
 	r := replay(b, cfg)
-	for _, name := range []string{"fixed", "ecolife-pso", "expected", "expected-prewarm"} {
+	for _, name := range []string{"fixed", "ecolife-pso", "expected", "forecast", "expected-prewarm"} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if _, err := r.Run(traces(b, 0), keeper(b, name, nil)); err != nil {
