@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -37,17 +38,17 @@ func benchAgent(b *testing.B, n int) {
 	for i := range n {
 		mkdir(b, filepath.Join(base, fmt.Sprintf("fn-%d", i)))
 	}
-	stop := workBench(b, base, n)
-	defer stop()
 	p := startAgent(b, nil, "--sys", driveBench(b), "--cgroup-root", root, "--zone", "DE",
 		"--cgroup-pattern", `^/`+group+`/fn-(?P<function>\d+)$`)
-	p.wait("all functions are seen", func() bool { return p.scrape().sum("wattle_collector_up", "collector=cgroup") == 1 })
+	visit(b, root, base)
+	stop := workBench(b, base, n)
+	defer stop()
 	time.Sleep(5 * time.Second)
-	share := func(scrapes bool) (float64, int) {
-		size, begin, cpu := 0, time.Now(), p.cpu()
+	share := func(scrapes bool) (perSecond float64, size int) {
+		begin, cpu := time.Now(), p.cpu()
 		for time.Since(begin) < benchTime {
 			if scrapes {
-				size = len(p.body())
+				size = p.zipped()
 			}
 			time.Sleep(time.Second)
 		}
@@ -58,10 +59,54 @@ func benchAgent(b *testing.B, n int) {
 	b.ReportMetric(100*quiet, "%core")
 	b.ReportMetric(1000*(scraped-quiet), "scrape-cpu-ms")
 	b.ReportMetric(float64(size)/1000, "scrape-kB")
+	b.ReportMetric(float64(len(p.body()))/1000, "plain-kB")
 	b.ReportMetric(float64(p.memory("VmRSS"))/1024, "RSS-MiB")
 	b.ReportMetric(float64(p.memory("VmHWM"))/1024, "peak-MiB")
+	if got := p.functions(); got < n {
+		b.Errorf("%d functions have series, want %d", got, n)
+	}
 	p.stop()
-	http.DefaultClient.CloseIdleConnections()
+}
+
+// zipped scrapes as Prometheus does and returns the bytes on the wire.
+func (p *process) zipped() int {
+	r, err := http.NewRequest(http.MethodGet, p.url+"/metrics", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.Header.Set("Accept", "application/openmetrics-text;version=1.0.0")
+	r.Header.Set("Accept-Encoding", "gzip")
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer a.Body.Close()
+	n, err := io.Copy(io.Discard, a.Body)
+	if err != nil || a.Header.Get("Content-Encoding") != "gzip" {
+		p.t.Fatalf("scrape: %v, encoding %q", err, a.Header.Get("Content-Encoding"))
+	}
+	return int(n)
+}
+
+// functions counts the functions with energy.
+func (p *process) functions() int {
+	seen := map[string]bool{}
+	for _, m := range p.scrape()["wattle_function_energy_joules_total"].GetMetric() {
+		for _, l := range m.GetLabel() {
+			if l.GetName() == "function" {
+				seen[l.GetValue()] = true
+			}
+		}
+	}
+	return len(seen)
+}
+
+// visit runs a little in every cgroup, so that each has energy to show.
+func visit(b *testing.B, root, base string) {
+	cmd := exec.Command("sh", "-c", `for d in "$1"/fn-*; do echo $$ > "$d/cgroup.procs"; i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done; done; echo $$ > "$2/cgroup.procs"`, "sh", base, root)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, out)
+	}
 }
 
 // driveBench keeps a fake powercap tree moving.

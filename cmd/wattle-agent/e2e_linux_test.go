@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"debug/buildinfo"
 	"fmt"
 	"math"
 	"net/http"
@@ -378,4 +379,29 @@ func TestAgentTakesInvocations(t *testing.T) {
 		return a.scrape().sum("wattle_function_invocations_total", "namespace=shop", "function=f") > 20
 	})
 	a.stop()
+}
+
+// TestAgentStaysSmall looks at what was linked: no cgo, and none of the large
+// modules that an agent on every node must not carry.
+func TestAgentStaysSmall(t *testing.T) {
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range info.Settings {
+		if s.Key == "CGO_ENABLED" && s.Value != "0" {
+			t.Error("the agent is built with cgo")
+		}
+	}
+	for _, m := range info.Deps {
+		for _, away := range []string{"github.com/open-policy-agent/", "go.etcd.io/", "k8s.io/client-go", "k8s.io/api", "github.com/aws/"} {
+			if strings.HasPrefix(m.Path, away) {
+				t.Errorf("%s is linked into the agent", m.Path)
+			}
+		}
+	}
 }

@@ -1,0 +1,64 @@
+package learn
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/telemetry/attribution"
+	"github.com/wattle-project/wattle/telemetry/disaggregate"
+	"github.com/wattle-project/wattle/telemetry/invocations"
+)
+
+// TestLearnsFromIntervalsThatDoNotMeet: the meter's rounds begin a third of a
+// second after the platform's, and a slow meter of constant power is beside it.
+func TestLearnsFromIntervalsThatDoNotMeet(t *testing.T) {
+	l, err := New(disaggregate.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Unix(1000, 0)
+	idle := func(attribution.Zone) (wattle.Watts, bool) { return 40, true }
+	power := func(s int) float64 { return 40 + 10*float64(s%4) } // 20 W per busy second
+	done := 0
+	for s := range 240 {
+		from := begin.Add(time.Duration(s) * time.Second)
+		l.Batch(Batch{From: from, To: from.Add(time.Second), Runs: []invocations.Run{{
+			Key: invocations.Key{Namespace: "n", Function: "f"}, Counts: invocations.Counts{Count: float64(s%4) + 1, Seconds: float64(s%4) / 2},
+		}}})
+		third := time.Second / 3 // of this second's power the first part ends the round before
+		l.Energy([]wattle.Sample{
+			{Component: wattle.Package, Device: "package-0", From: from, To: from.Add(third), Energy: wattle.Joules(power(s) / 3).Micro()},
+			{Component: wattle.Package, Device: "package-0", From: from.Add(third), To: from.Add(time.Second), Energy: wattle.Joules(power(s) * 2 / 3).Micro()},
+		})
+		l.Learn(from.Add(time.Second), idle, func(Done) { done++ })
+	}
+	if done < 235 {
+		t.Errorf("%d steps were learned from, want nearly all of 240", done)
+	}
+	for _, e := range l.Filter().AppendEstimates(nil) {
+		if e.Function == "n/f" && !e.Cold && math.Abs(e.Power.Value-20) > 1 {
+			t.Errorf("%s: %.2f W per busy second, want 20", e.Function, e.Power.Value)
+		}
+	}
+}
+
+func TestInboxAddsUpOverlappingSources(t *testing.T) {
+	in := NewInbox()
+	begin := time.Unix(1000, 0)
+	run := func(count float64) []invocations.Run {
+		return []invocations.Run{{Key: invocations.Key{Function: "f"}, Counts: invocations.Counts{Count: count}}}
+	}
+	in.Pushed(Batch{From: begin, To: begin.Add(4 * time.Second), Runs: run(8)}, begin.Add(4*time.Second))
+	in.Pushed(Batch{From: begin.Add(time.Second), To: begin.Add(2 * time.Second), Runs: run(3)}, begin.Add(4*time.Second))
+	var got []float64
+	sum := 0.0
+	for _, b := range in.Drain(begin.Add(time.Minute)) {
+		got = append(got, b.Runs[0].Count)
+		sum += b.Runs[0].Count
+	}
+	if len(got) != 4 || got[1] != 5 || math.Abs(sum-11) > 1e-9 {
+		t.Errorf("seconds hold %v, want 2 5 2 2", got)
+	}
+}
