@@ -39,11 +39,11 @@ type ImportConfig struct {
 
 // entry is one function on one hardware, added up over documents.
 type entry struct {
-	exec, cold           time.Duration
-	execEnergy           profile.Interval
-	coldEnergy           float64
-	warm, starts, weight float64
-	from                 []string
+	exec, cold   time.Duration
+	execEnergy   profile.Interval
+	coldEnergy   float64
+	warm, starts float64
+	from         []string
 }
 
 // Section is a "functions" section of an experiment file.
