@@ -91,6 +91,9 @@ func (r *run) wait(d *wattle.Decision, w *waiting) {
 	q.push(*w)
 	r.queues.waiting++
 	r.tally.queued++
+	if r.fns[w.fn].Params.Deadline == 0 {
+		r.tally.stalled++
+	}
 }
 
 // queueOf is the queue for what stands in the way: the function's own bound, or

@@ -15,7 +15,7 @@ type tally struct {
 	decisions, queued, rejected, deferred int64
 	misses, moves, evictions              int64
 	prewarms, prewarmsRefused             int64
-	waiting, paused, resumes              int64
+	waiting, paused, resumes, stalled     int64
 	deferrable, late, delay               int64 // delay in ns
 	idleAtEnd, busyAtEnd                  int64
 	reasons                               [12]int64
@@ -100,8 +100,9 @@ type Result struct {
 	// Deferrable is how many of the invocations had slack and began their last
 	// stretch, Delay what they waited within it in all, and Late how many waited
 	// longer than it. Resumes are stretches after the first; Paused is work that
-	// was between two stretches at the horizon.
-	Deferrable, Late, Resumes, Paused int64
+	// was between two stretches at the horizon. Stalled are those among Queued that
+	// had no slack to wait in.
+	Deferrable, Late, Resumes, Paused, Stalled int64
 	Delay                             time.Duration
 	// IdleAtEnd and BusyAtEnd are the instances alive at the horizon.
 	IdleAtEnd, BusyAtEnd int64
@@ -135,7 +136,7 @@ func (r *run) result() *Result {
 	t := &r.tally
 	res := &Result{
 		Queued: t.queued, Waiting: t.waiting, Rejected: t.rejected, Deferred: t.deferred, Moves: t.moves, Evictions: t.evictions, Misses: t.misses,
-		Deferrable: t.deferrable, Paused: t.paused, Resumes: t.resumes, Late: t.late, Delay: time.Duration(t.delay),
+		Deferrable: t.deferrable, Paused: t.paused, Stalled: t.stalled, Resumes: t.resumes, Late: t.late, Delay: time.Duration(t.delay),
 		Prewarms: t.prewarms, PrewarmsRefused: t.prewarmsRefused, IdleAtEnd: t.idleAtEnd, BusyAtEnd: t.busyAtEnd, TailEnergy: t.tailEnergy, TailCarbon: t.tailCarbon,
 		Beyond: r.ledger.beyond, Latency: t.latency, Decisions: t.decisions, Plans: r.core.Built(), Explained: t.explained, IdleTime: time.Duration(t.idle), BusyTime: time.Duration(t.busy),
 		Reasons: make(map[string]int64), Series: make([][]Point, len(r.cfg.Fleet.Clusters)),

@@ -11,6 +11,48 @@ import (
 
 const perKWh = 1 / 3.6e6
 
+// runWay is what running a function on one target takes, for an execution of
+// scale 1.
+type runWay struct {
+	cluster, pool int
+	far           int // cluster at the caller's end
+	exec          time.Duration
+	joules        float64 // dynamic, times PUE
+	hold          float64 // W of idle power reserved, times PUE
+	network       float64 // seconds
+	usd, perRun   float64 // money for the execution, and per request
+	cpu, memory   float64 // share of the pool
+}
+
+// hosting is what starting an instance on one target takes.
+type hosting struct {
+	cluster int
+	start   float64 // J of dynamic energy, times PUE
+	hold    float64 // W, times PUE
+}
+
+// function is the model of one function.
+type function struct {
+	ways       []runWay
+	fast, slow time.Duration // execution at scale 1
+	start      time.Duration // longest cold start
+	slack      time.Duration
+	pauses     bool // runs in stretches
+	shared     bool // an instance serves several requests at a time
+	netJoules  float64
+	starts     []float64 // least dynamic grams of a start in slot k
+	ahead      []float64 // at the start of slot k, of an instance started before
+	held       []float64 // least grams of holding an instance from the beginning to slot k
+	present    slotCosts
+}
+
+// slotCosts are the costs of the ways within one slot.
+type slotCosts struct {
+	slot  int
+	grams []float64 // per unit of scale, beyond the least hold
+	net   []float64 // grams of the network
+}
+
 // function returns the model of a function, made at its first use.
 func (m *model) function(i int32) *function {
 	if m.fns[i] == nil {
@@ -19,70 +61,87 @@ func (m *model) function(i int32) *function {
 	return m.fns[i]
 }
 
-// hosting is what starting and holding an instance on one target takes.
-type hosting struct {
-	cluster      int
-	start        float64 // J times PUE, dynamic and idle share while starting
-	hold         float64 // W times PUE
-	startSeconds time.Duration
-}
-
 func (m *model) build(fn *wattle.Function) *function {
 	cols, refused := m.core.Candidates(m.cfg.Start, m.store.View(), fn)
-	f := &function{fast: math.MaxInt64, shared: fn.Concurrency > 1}
+	f := &function{
+		fast: math.MaxInt64, shared: fn.Concurrency > 1, netJoules: float64(m.cfg.Network.For(fn.In + fn.Out)),
+		present: slotCosts{slot: -1},
+	}
+	if m.defers {
+		f.slack, f.pauses = fn.Params.Deadline, fn.Interruptible
+	}
+	const soft = wattle.ReasonLatency | wattle.ReasonCost | wattle.ReasonCarbon | wattle.ReasonDeadline
 	var hosts []hosting
 	origin := scheduler.Origin(m.cfg.Fleet, fn, &fn.Params)
 	for i := range refused {
-		if refused[i]&^(wattle.ReasonLatency|wattle.ReasonCost|wattle.ReasonCarbon|wattle.ReasonDeadline) != 0 {
+		if refused[i]&^soft != 0 {
 			continue
 		}
 		t := &m.cfg.Fleet.Targets[cols.Target[i]]
-		own := float64(cols.Energy[i] - cols.NetEnergy[i])
+		hold := float64(t.Machine.Reserved(fn.Needs)) * t.PUE
+		if f.shared {
+			hold = 0 // what is reserved may serve several at once
+		}
 		if cols.Sandbox[i] != wattle.Warm {
-			warm := float64(cols.ExecEnergy[i] + t.Machine.Reserved(fn.Needs).For(cols.Exec[i]))
-			hosts = append(hosts, hosting{t.Cluster, (own - warm) * t.PUE, float64(t.Machine.Reserved(fn.Needs)) * t.PUE, cols.Start[i]})
+			hosts = append(hosts, hosting{t.Cluster, float64(cols.StartEnergy[i]) * t.PUE, hold})
 			f.start = max(f.start, cols.Start[i])
 			continue
 		}
-		if f.shared {
-			own = float64(cols.ExecEnergy[i]) // what is reserved may serve several at once
-		}
 		f.fast, f.slow = min(f.fast, cols.Exec[i]), max(f.slow, cols.Exec[i])
-		price := &t.Price
+		c := &m.cfg.Fleet.Pools[t.Pool].Capacity
 		f.ways = append(f.ways, runWay{
-			cluster: t.Cluster, far: m.cfg.Fleet.FarEnd(origin, t), exec: cols.Exec[i], joules: own * t.PUE, network: cols.Network[i].Seconds(),
-			netJoules: float64(m.cfg.Network.For(fn.In + fn.Out)),
-			usd:       float64(price.Rate(fn.Needs)) * cols.Exec[i].Seconds(), usdPerRun: float64(price.PerRequest),
+			cluster: t.Cluster, pool: t.Pool, far: m.cfg.Fleet.FarEnd(origin, t), exec: cols.Exec[i], joules: float64(cols.ExecEnergy[i]) * t.PUE, hold: hold,
+			network: cols.Network[i].Seconds(), usd: float64(t.Price.Rate(fn.Needs)) * cols.Exec[i].Seconds(), perRun: float64(t.Price.PerRequest),
+			cpu:    float64(fn.Needs.CPU) / float64(c.CPU) / float64(fn.Concurrency),
+			memory: float64(fn.Needs.Memory) / float64(c.Memory) / float64(fn.Concurrency),
 		})
 	}
 	m.host(f, hosts)
 	return f
 }
 
-// host fills the least grams of starting and of holding, slot by slot.
+// host fills the least grams of starting and of holding, slot by slot. A start
+// may reach into the slot after; an instance that is there in slot k may have
+// been started in one before and held since.
 func (m *model) host(f *function, hosts []hosting) {
-	f.startGrams, f.holdGrams = make([]float64, m.slots), make([]float64, m.slots+1)
-	ahead := math.Inf(1) // least grams of an instance that was started before slot k
+	f.starts, f.ahead, f.held = make([]float64, m.slots), make([]float64, m.slots+1), make([]float64, m.slots+1)
+	f.ahead[0] = math.Inf(1)
+	reach := int((int64(f.start) + m.slot - 1) / m.slot)
 	for k := range m.slots {
 		start, hold := math.Inf(1), math.Inf(1)
 		for _, h := range hosts {
-			g := float64(m.cfg.Grid[h.cluster][k]) * perKWh
-			start, hold = min(start, h.start*g), min(hold, h.hold*g)
+			for j := k; j <= min(k+reach, m.slots-1); j++ {
+				start = min(start, h.start*float64(m.cfg.Grid[h.cluster][j])*perKWh)
+			}
+			hold = min(hold, h.hold*float64(m.cfg.Grid[h.cluster][k])*perKWh)
 		}
-		f.startGrams[k] = min(start, ahead)
+		if f.slack > 0 {
+			hold = 0 // one instance may serve one after another
+		}
+		f.starts[k] = start
 		slot := float64(hold * time.Duration(m.slot).Seconds())
-		f.holdGrams[k+1] = f.holdGrams[k] + slot
-		ahead = min(start, ahead+slot)
+		f.held[k+1] = f.held[k] + slot
+		f.ahead[k+1] = min(f.ahead[k]+slot, start)
 	}
 }
 
-// held is the least grams of holding an instance over [from, to).
-func (f *function) held(m *model, from, to int64) float64 {
-	at := func(t int64) float64 {
-		k := min(t/m.slot, int64(m.slots-1))
-		return f.holdGrams[k] + float64((f.holdGrams[k+1]-f.holdGrams[k])*(float64(t-k*m.slot)/float64(m.slot)))
+// until is the least grams of holding an instance from the beginning to t, up to
+// the horizon.
+func (f *function) until(m *model, t int64) float64 {
+	t = min(t, int64(m.cfg.Horizon))
+	k := min(t/m.slot, int64(m.slots-1))
+	return f.held[k] + float64((f.held[k+1]-f.held[k])*(float64(t-k*m.slot)/float64(m.slot)))
+}
+
+// fresh is the least dynamic grams of an instance that is there at t and was not
+// used before, with what holding it so far took. It never grows faster than
+// holding does.
+func (f *function) fresh(m *model, t int64) float64 {
+	if t+int64(f.start) >= int64(m.cfg.Horizon) {
+		return 0 // clipped at the horizon
 	}
-	return at(to) - at(from)
+	k := t / m.slot
+	return min(f.starts[k], f.ahead[k]+f.until(m, t)-f.held[k])
 }
 
 // cheapest is the least money that one run can cost.
@@ -90,112 +149,77 @@ func (f *function) cheapest(a *trace.Arrival) wattle.USD {
 	best := math.Inf(1)
 	for i := range f.ways {
 		w := &f.ways[i]
-		best = min(best, w.usdPerRun+float64(w.usd*float64(a.Scale)))
+		best = min(best, w.perRun+float64(w.usd*float64(a.Scale)))
 	}
 	return wattle.USD(best)
 }
 
-// run is the way with the least grams + rate·seconds for one arrival in slot k.
-// A run that may reach into later slots, be it by a cold start, is measured at
-// the least intensity of the slots that it can touch.
-func (f *function) run(m *model, a *trace.Arrival, k int, rate wattle.GramsPerSecond) (wattle.GramsCO2e, float64) {
-	best, grams, seconds := math.Inf(1), 0.0, 0.0
-	scale := float64(a.Scale)
+// excess is the grams per unit of scale of running by way w in slot k, beyond
+// the least hold of that slot: never less than 0.
+func (f *function) excess(m *model, w *runWay, k int) float64 {
+	ci := float64(m.cfg.Grid[w.cluster][k]) * perKWh
+	least := (f.held[k+1] - f.held[k]) / time.Duration(m.slot).Seconds()
+	return float64(w.joules*ci) + float64(w.exec.Seconds()*max(float64(w.hold*ci)-least, 0))
+}
+
+// moving is the grams of moving an invocation's data in slot k, half at each end.
+func (f *function) moving(m *model, w *runWay, k int) float64 {
+	return float64(f.netJoules * float64((m.cfg.Grid[w.cluster][k]+m.cfg.Grid[w.far][k])/2) * perKWh)
+}
+
+// costs brings the costs of the ways up to slot k.
+func (f *function) costs(m *model, k int) *slotCosts {
+	c := &f.present
+	if c.slot == k {
+		return c
+	}
+	c.slot, c.grams, c.net = k, c.grams[:0], c.net[:0]
 	for i := range f.ways {
 		w := &f.ways[i]
-		last := (a.At + int64(f.start) + int64(float64(w.exec)*scale)) / m.slot
-		if last >= int64(m.slots) {
-			continue // what runs past the horizon is not counted there: no bound
-		}
-		ci, far := m.least(w.cluster, k, int(last)), m.least(w.far, k, int(last))
-		g := float64(w.joules*scale*ci*perKWh) + float64(w.netJoules*(ci+far)/2*perKWh)
-		s := w.network + float64(w.exec.Seconds()*scale)
-		if cost := g + float64(float64(rate)*s); cost < best {
-			best, grams, seconds = cost, g, s
-		}
+		c.grams = append(c.grams, f.excess(m, w, k))
+		c.net = append(c.net, f.moving(m, w, k))
 	}
-	return wattle.GramsCO2e(grams), seconds
+	return c
 }
 
-// least is the least intensity of a cluster in the slots from first to last.
-func (m *model) least(cluster, first, last int) float64 {
-	grid := m.cfg.Grid[cluster]
-	ci := grid[first]
-	for _, v := range grid[first+1 : min(last+1, m.slots)] {
-		ci = min(ci, v)
+// price is what the room for a run by way w costs, in grams.
+func (m *model) price(w *runWay, k int, scale float64) float64 {
+	if m.prices == nil {
+		return 0
 	}
-	return float64(ci)
+	return float64(m.prices[w.pool][k] * m.share(w) * w.exec.Seconds() * scale)
 }
 
-// uses is the stack of instances of one function that have ended their last
-// request, the newest on top.
-type uses struct {
-	running []int64 // earliest ends, a binary heap
-	idle    []int64 // earliest ends, ascending
+// run is the way of least grams + rate·seconds + the price of its room for an
+// arrival in slot k: its grams beyond the least hold, its seconds, and the price.
+// A run that may reach into later slots, be it by a cold start, is measured at
+// the least of the slots that it can touch; one past the horizon counts nothing.
+func (f *function) run(m *model, a *trace.Arrival, k int, rate wattle.GramsPerSecond) choice {
+	best := choice{cost: math.Inf(1), way: -1}
+	scale := float64(a.Scale)
+	c := f.costs(m, k)
+	for i := range f.ways {
+		w := &f.ways[i]
+		end := a.At + int64(f.start) + int64(float64(w.exec)*scale)
+		g, net := c.grams[i], c.net[i]
+		if end >= int64(m.cfg.Horizon) {
+			g = 0
+		} else if last := int(end / m.slot); last > k {
+			for j := k + 1; j <= last; j++ {
+				g = min(g, f.excess(m, w, j))
+			}
+		}
+		x := choice{grams: float64(g*scale) + net, seconds: w.network + float64(w.exec.Seconds()*scale), price: m.price(w, k, scale), way: i}
+		x.cost = x.grams + float64(float64(rate)*x.seconds) + x.price
+		if x.cost < best.cost {
+			best = x
+		}
+	}
+	return best
 }
 
-// take serves one arrival and returns the least grams of its instance.
-func (u *uses) take(f *function, a *trace.Arrival, k int, slowest float64, m *model) wattle.GramsCO2e {
-	if f.shared {
-		return 0 // it may join an instance that serves others
-	}
-	for len(u.running) > 0 && u.running[0] <= a.At {
-		u.idle = append(u.idle, u.pop())
-	}
-	cost := f.startGrams[k]
-	switch done := a.At + int64(f.start); {
-	case done >= int64(m.cfg.Horizon):
-		cost = 0 // clipped at the horizon
-	case done/m.slot > int64(k):
-		cost = min(cost, f.startGrams[min(k+1, m.slots-1)])
-	}
-	if n := len(u.idle); n > 0 {
-		// The gap may have begun later: on slower hardware, after a cold start.
-		from := u.idle[n-1] + int64(f.start) + int64(float64(f.slow-f.fast)*slowest)
-		u.idle = u.idle[:n-1]
-		if from < a.At {
-			cost = min(cost, f.held(m, from, a.At))
-		} else {
-			cost = 0
-		}
-	}
-	u.push(a.At + int64(float64(f.fast)*float64(a.Scale)))
-	return wattle.GramsCO2e(cost)
-}
-
-func (u *uses) push(v int64) {
-	h := append(u.running, v)
-	i := len(h) - 1
-	for i > 0 && v < h[(i-1)/2] {
-		h[i] = h[(i-1)/2]
-		i = (i - 1) / 2
-	}
-	h[i] = v
-	u.running = h
-}
-
-func (u *uses) pop() int64 {
-	h := u.running
-	top, last := h[0], h[len(h)-1]
-	h = h[:len(h)-1]
-	i := 0
-	for {
-		c := 2*i + 1
-		if c >= len(h) {
-			break
-		}
-		if c+1 < len(h) && h[c+1] < h[c] {
-			c++
-		}
-		if h[c] >= last {
-			break
-		}
-		h[i] = h[c]
-		i = c
-	}
-	if len(h) > 0 {
-		h[i] = last
-	}
-	u.running = h
-	return top
+// choice is the best way for one invocation.
+type choice struct {
+	cost, grams, seconds, price float64
+	way                         int
 }

@@ -3,6 +3,7 @@ package bound
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -13,9 +14,16 @@ import (
 	"github.com/wattle-project/wattle/simulator/trace"
 )
 
-// PlacementSpace states what Placement ranges over.
-const PlacementSpace = "every invocation starts on arrival on any target whose device, isolation and residency fit; " +
-	"any keep-alive and pre-warm with hindsight; unlimited capacity; limits of policies are ignored"
+// Options say which bounds are computed.
+type Options struct {
+	// Rates are what a second is worth at each point of the front.
+	Rates []wattle.GramsPerSecond
+	// Keep lists keep-alive times: each gives a bound of its own for the policies
+	// that keep every instance for exactly this long after its last use.
+	Keep []time.Duration
+	// Defers lets functions with slack wait within it.
+	Defers bool
+}
 
 // Point is the least of carbon + Rate·seconds, with its parts.
 type Point struct {
@@ -24,62 +32,170 @@ type Point struct {
 	Seconds float64 // sum over invocations, as callers see them
 }
 
-// PlacementBound is what no policy of PlacementSpace stays below.
+// PlacementBound is what no policy of its action space stays below.
 type PlacementBound struct {
-	Invocations int64
+	// Name is short, Space says what is ranged over, Method how.
+	Name, Space, Method string
+	Invocations         int64
 	// Points has one entry per rate asked for.
 	Points []Point
 	// Cost is the least money, each invocation on its cheapest target.
 	Cost wattle.USD
-	// Slots spreads the grams of the first point over the slots of arrival.
+	// Slots spreads the grams of the first point over the slots of arrival; nil
+	// where work may wait.
 	Slots []wattle.GramsCO2e
+	rule  rule
 }
 
-// Placement computes the bound of a simulation, whose policy is ignored.
+// Placement computes the bounds of a simulation, whose policy is ignored: first
+// the one over any keep-alive and pre-warm, then one per keep-alive time.
 //
-// Execution: each invocation costs at least the least warm grams + rate·seconds
-// over its feasible targets at the intensity of its run. Instances: an
-// invocation either starts one, at least at the cheapest place and time, or
-// takes over one that idled since an earlier completion, at least at the
-// cheapest place in every slot. Completions are matched with later arrivals
-// newest first, which is optimal for costs that are concave in the gap; each
-// gap is shortened by the longest delay that slower hardware and a cold start
-// can cause. Execution and instances are bounded apart, so their sum bounds the
-// sum.
-func Placement(ctx context.Context, c *simulator.Config, rates []wattle.GramsPerSecond) (*PlacementBound, error) {
-	m, err := newModel(c)
+// Execution: each invocation costs at least the least grams + rate·seconds over
+// its feasible targets at the intensity of its run. Instances: each holds what
+// it reserves from its first use to its last at least at the cheapest place in
+// every slot; see uses. Execution is what runs take beyond that, so that the two
+// are bounded apart and their sum bounds the sum.
+//
+// Capacity: where the cheapest choices overfill a pool, its room is priced (see
+// appraise), every invocation pays for the room it takes, and the value of all
+// room is taken off: Lagrangian relaxation, a lower bound at any prices.
+func Placement(ctx context.Context, c *simulator.Config, o Options) ([]*PlacementBound, error) {
+	m, err := newModel(c, o)
 	if err != nil {
 		return nil, err
 	}
-	slowest, err := slowestScales(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	b := &PlacementBound{Slots: make([]wattle.GramsCO2e, m.slots)}
-	for _, r := range rates {
-		b.Points = append(b.Points, Point{Rate: r})
-	}
-	series := make([]uses, len(c.Functions))
 	err = arrivals(ctx, c, func(a *trace.Arrival) {
-		f := m.function(a.Function)
-		if len(f.ways) == 0 {
-			return // no policy can serve it
-		}
-		b.Invocations++
-		b.Cost += f.cheapest(a)
-		k := min(int(a.At/m.slot), m.slots-1)
-		inst := series[a.Function].take(f, a, k, float64(slowest[a.Function]), m)
-		for i := range b.Points {
-			g, s := f.run(m, a, k, rates[i])
-			b.Points[i].Grams += g + inst
-			b.Points[i].Seconds += s
-			if i == 0 {
-				b.Slots[k] += g + inst
-			}
+		if f := m.function(a.Function); len(f.ways) > 0 {
+			m.observe(f, a, m.at(a))
 		}
 	})
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	if m.congested() || m.waits() {
+		if err := m.appraise(); err != nil {
+			return nil, err
+		}
+	}
+	out := m.spaces(o)
+	series := make([][]uses, len(out))
+	for i := range series {
+		series[i] = make([]uses, len(c.Functions))
+	}
+	if err := arrivals(ctx, c, func(a *trace.Arrival) { m.add(out, series, a) }); err != nil {
+		return nil, err
+	}
+	for i, b := range out {
+		m.finish(b, series[i])
+	}
+	return out, nil
 }
+
+// spaces makes the bounds, still empty.
+func (m *model) spaces(o Options) []*PlacementBound {
+	when := "every invocation starts on arrival"
+	if m.waits() {
+		when = "invocations with slack run whenever it lets them, in stretches where they may pause, the others start on arrival"
+	}
+	room := "no pool is overfilled even if placed freely"
+	if m.prices != nil {
+		room = "busy pools are not overfilled within a slot"
+	}
+	where := when + ", on any target whose device, isolation and residency fit; limits of policies are ignored; " + room
+	method := "per invocation the least execution; per instance the least hold, matched newest first"
+	if m.prices != nil {
+		method += "; room at the prices of a min-cost flow"
+	}
+	rules := []rule{{}}
+	for _, t := range o.Keep {
+		rules = append(rules, rule{true, t})
+	}
+	var out []*PlacementBound
+	for _, r := range rules {
+		b := &PlacementBound{Name: "hindsight", Space: where + "; any keep-alive and pre-warm with hindsight", Method: method, rule: r}
+		if r.fixed {
+			b.Name = "keep " + short(r.keep)
+			b.Space = fmt.Sprintf("%s; every instance is kept for %s after its last use, no more and no less, and evicted by nothing else", where, short(r.keep))
+		}
+		for _, rate := range o.Rates {
+			b.Points = append(b.Points, Point{Rate: rate})
+		}
+		if !m.waits() {
+			b.Slots = make([]wattle.GramsCO2e, m.slots)
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+func short(d time.Duration) string {
+	if d%time.Minute == 0 && d > 0 {
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return d.String()
+}
+
+// add counts one arrival in every bound.
+func (m *model) add(out []*PlacementBound, series [][]uses, a *trace.Arrival) {
+	f := m.function(a.Function)
+	if len(f.ways) == 0 {
+		return // no policy can serve it
+	}
+	k, cost := m.at(a), f.cheapest(a)
+	for i := range out[0].Points {
+		x := f.choose(m, a, k, out[0].Points[i].Rate)
+		for _, b := range out {
+			b.Points[i].Grams += wattle.GramsCO2e(x.grams + x.price)
+			b.Points[i].Seconds += x.seconds
+			if i == 0 && b.Slots != nil {
+				b.Slots[k] += wattle.GramsCO2e(x.grams + x.price)
+			}
+		}
+	}
+	least := f.until(m, a.At+int64(float64(f.fast)*float64(a.Scale))) - f.until(m, a.At)
+	for i, b := range out {
+		b.Invocations++
+		b.Cost += cost
+		if f.shared || f.slack > 0 {
+			continue // it may share an instance with others
+		}
+		b.charge(k, least+series[i][a.Function].take(f, a, m, b.rule))
+	}
+}
+
+// choose is the best way for an arrival.
+func (f *function) choose(m *model, a *trace.Arrival, k int, rate wattle.GramsPerSecond) choice {
+	if f.slack > 0 {
+		return f.wait(m, a, rate)
+	}
+	return f.run(m, a, k, rate)
+}
+
+// charge adds grams in slot k that do not depend on the rate.
+func (b *PlacementBound) charge(k int, grams float64) {
+	for i := range b.Points {
+		b.Points[i].Grams += wattle.GramsCO2e(grams)
+	}
+	if b.Slots != nil {
+		b.Slots[k] += wattle.GramsCO2e(grams)
+	}
+}
+
+// finish charges what becomes of the last instances and takes off what the room
+// is worth.
+func (m *model) finish(b *PlacementBound, series []uses) {
+	for i := range series {
+		if f := m.fns[i]; f != nil {
+			b.charge(m.slots-1, series[i].rest(f, m, b.rule))
+		}
+	}
+	for k := range m.slots {
+		b.charge(k, -m.rent(k))
+	}
+}
+
+// at is the slot of an arrival.
+func (m *model) at(a *trace.Arrival) int { return min(int(a.At/m.slot), m.slots-1) }
 
 // arrivals calls each for every arrival within the horizon.
 func arrivals(ctx context.Context, c *simulator.Config, each func(*trace.Arrival)) error {
@@ -108,46 +224,25 @@ func arrivals(ctx context.Context, c *simulator.Config, each func(*trace.Arrival
 	return errors.Join(err, src.Close())
 }
 
-// slowestScales is the largest Scale of each function.
-func slowestScales(ctx context.Context, c *simulator.Config) ([]float32, error) {
-	out := make([]float32, len(c.Functions))
-	err := arrivals(ctx, c, func(a *trace.Arrival) { out[a.Function] = max(out[a.Function], a.Scale) })
-	return out, err
-}
-
-// runWay is what running a function on one target takes, per unit of Scale.
-type runWay struct {
-	cluster, far   int // where it runs, and the caller's end
-	exec           time.Duration
-	joules         float64 // dynamic and idle share, times PUE, per unit of scale
-	network        float64 // seconds
-	netJoules      float64
-	usd, usdPerRun float64 // money per unit of scale, and per request
-}
-
-// function is the model of one function.
-type function struct {
-	ways       []runWay
-	fast, slow time.Duration // execution at scale 1
-	start      time.Duration // longest cold start
-	shared     bool          // an instance serves several requests at a time
-	startGrams []float64     // least grams of a start that is used in slot k
-	holdGrams  []float64     // cumulative least grams of holding an instance to the start of slot k
-}
-
 // model caches functions and holds what all of them share.
 type model struct {
-	cfg   *simulator.Config
-	core  *scheduler.Core
-	store *state.Store
-	slot  int64
-	slots int
-	fns   []*function
+	cfg      *simulator.Config
+	core     *scheduler.Core
+	store    *state.Store
+	slot     int64
+	slots    int
+	defers   bool
+	fns      []*function
+	demands  []demand
+	load     load
+	byMemory []bool      // which resource of a pool is priced
+	prices   [][]float64 // grams per pool·second, [pool][slot]; nil: all is free
+	slices   []slice
 }
 
-func newModel(c *simulator.Config) (*model, error) {
+func newModel(c *simulator.Config, o Options) (*model, error) {
 	cfg := c.Core
-	cfg.Policy, cfg.Keeper, cfg.Chooser, cfg.Hold, cfg.Slot = nil, nil, nil, 0, 0
+	cfg.Policy, cfg.Keeper, cfg.Chooser, cfg.Deferrer, cfg.Hold, cfg.Slot = nil, nil, nil, nil, 0, 0
 	core, err := scheduler.New(cfg)
 	if err != nil {
 		return nil, err
@@ -162,7 +257,19 @@ func newModel(c *simulator.Config) (*model, error) {
 		zones[i].Current = wattle.Signal{Zone: c.Fleet.Clusters[i].Zone, Intensity: 1, From: c.Start, To: c.Start.Add(c.Slot), Provider: "unit"}
 	}
 	store.SetSignals(state.NewSignals(zones, c.Start))
+	slots, pools := int((c.Horizon+c.Slot-1)/c.Slot), len(c.Fleet.Pools)
 	return &model{
-		cfg: c, core: core, store: store, slot: int64(c.Slot), slots: len(c.Grid[0]), fns: make([]*function, len(c.Functions)),
+		cfg: c, core: core, store: store, slot: int64(c.Slot), slots: slots, defers: o.Defers, fns: make([]*function, len(c.Functions)),
+		demands: make([]demand, slots), load: newLoad(pools, slots), byMemory: make([]bool, pools),
 	}, nil
+}
+
+// waits reports whether any function may wait.
+func (m *model) waits() bool {
+	for i := range m.cfg.Functions {
+		if m.defers && m.cfg.Functions[i].Params.Deadline > 0 {
+			return true
+		}
+	}
+	return false
 }

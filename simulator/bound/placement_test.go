@@ -3,6 +3,8 @@ package bound
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/scheduler"
+	"github.com/wattle-project/wattle/scheduler/lifecycle"
 	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/scheduler/stage"
 	"github.com/wattle-project/wattle/scheduler/state"
@@ -44,6 +47,7 @@ func drawConfig(t *rapid.T) *simulator.Config {
 	}
 	c.Fleet = fleet
 	p := workload.DefaultPopulation()
+	p.Exec = time.Duration(rapid.SampledFrom([]float64{0.4, 0.4, 60, 600}).Draw(t, "median") * float64(time.Second))
 	p.Functions, p.Invocations, p.Length = rapid.IntRange(1, 6).Draw(t, "functions"), rapid.Float64Range(5, 800).Draw(t, "invocations"), c.Horizon
 	specs, err := p.Draw(rapid.Uint64().Draw(t, "seed"))
 	if err != nil {
@@ -54,11 +58,22 @@ func drawConfig(t *rapid.T) *simulator.Config {
 		t.Fatal(err)
 	}
 	c.Trace = w
+	cpu := rapid.SampledFrom([]int{500, 2000}).Draw(t, "cpu")
+	if rapid.Bool().Draw(t, "drain") { // time for what waits to end in
+		c.Horizon += 4 * time.Hour
+		for i := range c.Grid {
+			for range 4 {
+				c.Grid[i] = append(c.Grid[i], wattle.GramsPerKWh(rapid.IntRange(10, 900).Draw(t, "grid")))
+			}
+		}
+	}
 	for _, f := range w.Functions() {
 		c.Functions = append(c.Functions, wattle.Function{
-			ID: f.ID, Home: "c0", Needs: wattle.Resources{CPU: 500, Memory: 512 * wattle.MiB},
-			Concurrency: int32(rapid.SampledFrom([]int{1, 1, 1, 3}).Draw(t, "concurrency")),
-			Profile:     wattle.Profile{Exec: f.Mean, Provision: 200 * time.Millisecond, Init: time.Second, Utilisation: 0.6},
+			ID: f.ID, Home: "c0", Needs: wattle.Resources{CPU: wattle.MilliCPU(cpu), Memory: 512 * wattle.MiB},
+			Params:        wattle.Params{Deadline: time.Duration(rapid.SampledFrom([]int{0, 0, 40, 150}).Draw(t, "slack")) * time.Minute},
+			Interruptible: rapid.Bool().Draw(t, "interruptible"),
+			Concurrency:   int32(rapid.SampledFrom([]int{1, 1, 1, 3}).Draw(t, "concurrency")),
+			Profile:       wattle.Profile{Exec: f.Mean, Provision: 200 * time.Millisecond, Init: time.Second, Utilisation: 0.6},
 		})
 	}
 	for _, s := range stage.Default(stage.DefaultConfig()) {
@@ -67,38 +82,94 @@ func drawConfig(t *rapid.T) *simulator.Config {
 	return c
 }
 
+// contend gives c a random placement, keep-alive and deferral policy.
+func contend(t *rapid.T, c *simulator.Config) (x Contender) {
+	name := rapid.SampledFrom(append(baseline.Names(), "")).Draw(t, "policy")
+	var err error
+	if name != "" {
+		if c.Core.Chooser, err = baseline.New(name, baseline.Config{Functions: len(c.Functions), Seed: 3, Region: "c0"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.Fixed, x.Keep = true, time.Duration(rapid.SampledFrom([]int{0, 20, 120, 600}).Draw(t, "keep"))*time.Second
+	c.Core.Keeper = &scheduler.Fixed{T: x.Keep}
+	if keeper := rapid.SampledFrom(append(lifecycle.Names(), "", "", "", "")).Draw(t, "keeper"); keeper != "" {
+		x.Fixed = false
+		if c.Core.Keeper, err = lifecycle.NewInstances(keeper, lifecycle.DefaultConfig()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	switch d := rapid.SampledFrom(append(lifecycle.DeferralNames(), "", "least-g")).Draw(t, "deferral"); d {
+	case "":
+	case "least-g":
+		c.Core.Slot = 20 * time.Minute
+	default:
+		s, err := lifecycle.NewShift(d, lifecycle.DefaultDeferralConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Core.Deferrer = s
+	}
+	c.Feed = prophet{c, rapid.IntRange(0, 4).Draw(t, "ahead")}
+	return x
+}
+
+// prophet shows the truth, some slots ahead.
+type prophet struct {
+	c     *simulator.Config
+	ahead int
+}
+
+func (p prophet) Observe(cluster int, now time.Time) state.ZoneSignal {
+	g := p.c.Grid[cluster]
+	k := int(now.Sub(p.c.Start) / p.c.Slot)
+	return state.ZoneSignal{
+		Current: wattle.Signal{Zone: p.c.Fleet.Clusters[cluster].Zone, Intensity: g[k], From: now, To: now.Add(p.c.Slot), FetchedAt: now, Provider: "truth"},
+		Ahead:   slices.Clone(g[k+1 : min(k+1+p.ahead, len(g))]), Period: p.c.Slot,
+	}
+}
+
+// No policy is below a bound of its action space: any placement, keep-alive and
+// deferral, on fleets with and without room to spare.
 func TestNoPolicyIsBelowThePlacementBound(t *testing.T) {
+	priced, kept, waited, all := 0, 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawConfig(t)
+		x := contend(t, c)
 		rates := []wattle.GramsPerSecond{0, 1e-4, 1e-2, 1e6}
-		b, err := Placement(context.Background(), c, rates)
+		bounds, err := Placement(context.Background(), c, Options{Rates: rates, Keep: []time.Duration{x.Keep}, Defers: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Core.Keeper = &scheduler.Fixed{T: time.Duration(rapid.SampledFrom([]int{0, 20, 120, 600}).Draw(t, "keep")) * time.Second}
-		if name := rapid.SampledFrom(append(baseline.Names()[:5], "")).Draw(t, "policy"); name != "" {
-			if c.Core.Chooser, err = baseline.New(name, baseline.Config{Functions: len(c.Functions), Seed: 3}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		r, err := simulator.Run(context.Background(), c)
-		if err != nil {
+		if x.Result, err = simulator.Run(context.Background(), c); err != nil {
 			t.Fatal(err)
 		}
-		if r.Rejected > 0 {
-			t.Skip("the bound ranges over policies that serve everything")
-		}
-		grams, seconds := float64(r.Carbon.Operational()), r.Latency.Sum().Seconds()
-		for i, p := range b.Points {
-			have, least := grams+float64(rates[i])*seconds, float64(p.Grams)+float64(rates[i])*p.Seconds
-			if have < least*(1-1e-5)-1e-9 { // latencies are in whole microseconds
-				t.Fatalf("at %s: policy %g, bound %g (%+v)", rates[i], have, least, p)
+		grams, seconds := float64(x.Result.Carbon.Operational()), x.Result.Latency.Sum().Seconds()
+		for n, b := range bounds {
+			if !b.Covers(x) {
+				continue
 			}
-		}
-		if float64(r.Cost) < float64(b.Cost)*(1-1e-6) {
-			t.Fatalf("policy costs %v, bound %v", r.Cost, b.Cost)
+			all++
+			kept += n
+			waited += min(1, int(x.Result.Deferrable))
+			if strings.Contains(b.Method, "prices") {
+				priced++
+			}
+			for i, p := range b.Points {
+				have, least := grams+float64(rates[i])*seconds, float64(p.Grams)+float64(rates[i])*p.Seconds
+				if have < least*(1-1e-5)-1e-9 { // latencies are in whole microseconds
+					t.Fatalf("%s at %s: policy %g, bound %g (%+v)", b.Name, rates[i], have, least, p)
+				}
+			}
+			if float64(x.Result.Cost) < float64(b.Cost)*(1-1e-6) {
+				t.Fatalf("policy costs %v, bound %v", x.Result.Cost, b.Cost)
+			}
 		}
 	})
+	t.Logf("%d comparisons, %d with prices, %d of a keep-alive rule, %d with deferrable work", all, priced, kept, waited)
+	if priced == 0 || kept == 0 || waited == 0 {
+		t.Error("an action space was never tried")
+	}
 }
 
 // The bound is reached where nothing is left to choose: one cluster, one
@@ -124,10 +195,11 @@ func TestPlacementBoundIsTight(t *testing.T) {
 		c.Core.Stages = append(c.Core.Stages, s)
 	}
 	c.Core.Keeper = &scheduler.Fixed{T: 59 * time.Second}
-	b, err := Placement(context.Background(), c, []wattle.GramsPerSecond{0})
+	bs, err := Placement(context.Background(), c, Options{Rates: []wattle.GramsPerSecond{0}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	b := bs[0]
 	r, err := simulator.Run(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)

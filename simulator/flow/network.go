@@ -61,6 +61,11 @@ func (g *Network) Arc(from, to int, capacity int64, cost float64) (int, error) {
 	return k / 2, nil
 }
 
+// Price is what one more unit of room from a node to the sink would save, 0 or more.
+func (g *Network) Price(node, sink int) float64 {
+	return max(0, g.potential[sink]-g.potential[node])
+}
+
 // Flow is what runs through an arc.
 func (g *Network) Flow(arc int) int64 { return g.room[2*arc+1] }
 

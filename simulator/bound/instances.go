@@ -1,0 +1,102 @@
+package bound
+
+import (
+	"time"
+
+	"github.com/wattle-project/wattle/simulator/trace"
+)
+
+// uses is the stack of instances of one function that have ended their last
+// request, the newest on top. Times are the earliest ends.
+type uses struct {
+	running []int64 // a binary heap
+	idle    []int64 // ascending
+}
+
+// rule says what becomes of an instance after a use.
+type rule struct {
+	// fixed keeps it for keep after its last use; otherwise hindsight decides.
+	fixed bool
+	keep  time.Duration
+}
+
+// leaving is the least grams of an instance that ended a use at t and serves no
+// other: what the rule holds it for.
+func (r rule) leaving(f *function, m *model, t int64) float64 {
+	if !r.fixed {
+		return 0
+	}
+	return f.until(m, t+int64(r.keep)) - f.until(m, t)
+}
+
+// take serves one arrival and returns the least grams of its instance: either
+// one waited since an earlier use, or the earlier one was left to the rule and
+// this one is fresh.
+//
+// An instance is charged the least hold from each arrival that it serves to the
+// next, or to the end of its last use, whatever it does in between; here is the
+// part after the earliest end of the use. Which end to match with which arrival:
+// with U the least hold up to a time, a match costs U(arrival) − U(end), apart they
+// cost leaving(end) + fresh(arrival), and a match gains the difference where it is
+// positive. U + leaving and U − fresh never fall in time, so that newest first gains
+// most (the Monge property), and so does matching whenever an instance is there.
+func (u *uses) take(f *function, a *trace.Arrival, m *model, r rule) float64 {
+	for len(u.running) > 0 && u.running[0] <= a.At {
+		u.idle = append(u.idle, u.pop())
+	}
+	cost := f.fresh(m, a.At)
+	if n := len(u.idle); n > 0 {
+		end := u.idle[n-1]
+		u.idle = u.idle[:n-1]
+		cost = min(f.until(m, a.At)-f.until(m, end), cost+r.leaving(f, m, end))
+	}
+	u.push(a.At + int64(float64(f.fast)*float64(a.Scale)))
+	return cost
+}
+
+// rest is the least grams of the instances that serve nobody any more.
+func (u *uses) rest(f *function, m *model, r rule) (sum float64) {
+	for _, list := range [][]int64{u.idle, u.running} {
+		for _, end := range list {
+			sum += r.leaving(f, m, end)
+		}
+	}
+	return sum
+}
+
+func (u *uses) push(v int64) {
+	h := append(u.running, v)
+	i := len(h) - 1
+	for i > 0 && v < h[(i-1)/2] {
+		h[i] = h[(i-1)/2]
+		i = (i - 1) / 2
+	}
+	h[i] = v
+	u.running = h
+}
+
+func (u *uses) pop() int64 {
+	h := u.running
+	top, last := h[0], h[len(h)-1]
+	h = h[:len(h)-1]
+	i := 0
+	for {
+		c := 2*i + 1
+		if c >= len(h) {
+			break
+		}
+		if c+1 < len(h) && h[c+1] < h[c] {
+			c++
+		}
+		if h[c] >= last {
+			break
+		}
+		h[i] = h[c]
+		i = c
+	}
+	if len(h) > 0 {
+		h[i] = last
+	}
+	u.running = h
+	return top
+}
