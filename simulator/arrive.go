@@ -180,6 +180,7 @@ func (r *run) evict(id wattle.InstanceID) bool {
 func (r *run) bookIdle(in *state.Instance, from, to int64) {
 	r.tally.idle += max(min(to, r.ledger.horizon)-from, 0)
 	r.ledger.reserve(in.Target, keeping, &in.Function.Needs, from, to)
+	r.hours(in, from, to)
 }
 
 // bookBusy books the reservation of a busy spell that began at in.Since: its
@@ -190,6 +191,22 @@ func (r *run) bookBusy(in *state.Instance, slot int32, to int64) {
 	ready := min(max(r.sides[slot].ready, from), to)
 	r.ledger.reserve(in.Target, starting, &in.Function.Needs, from, ready)
 	r.ledger.reserve(in.Target, running, &in.Function.Needs, ready, to)
+	r.hours(in, from, to)
+}
+
+// hours adds [from, to) to what the function of an instance has held.
+func (r *run) hours(in *state.Instance, from, to int64) {
+	if r.held == nil {
+		return
+	}
+	l := r.ledger
+	row := r.held[int(in.Function.Index)*l.slots:]
+	for to = min(to, l.horizon); from < to; {
+		k := from / l.slot
+		next := min(to, (k+1)*l.slot)
+		row[k] += next - from
+		from = next
+	}
 }
 
 // finish ends a running request.

@@ -43,6 +43,8 @@ type Config struct {
 	PriceEpoch time.Duration
 	// Network is the energy of data in the report.
 	Network wattle.KWhPerGB
+	// Held asks for Result.Held.
+	Held bool
 	// Explain lists sequence numbers of decisions whose table is kept.
 	Explain []uint64
 	// OnEpoch is called when a slot begins, before decisions see its signals;

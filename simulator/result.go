@@ -128,6 +128,9 @@ type Result struct {
 	// IdleTime and BusyTime are instance time within the horizon: warm without a
 	// request, and starting or serving.
 	IdleTime, BusyTime time.Duration
+	// Held is for how long each function held instances in each slot, in ns:
+	// [function·slots + slot]; nil unless asked for.
+	Held []int64
 	Hash               string // SHA-256 over decisions and accounts, first 16 hex digits
 }
 
@@ -136,7 +139,7 @@ func (r *run) result() *Result {
 	t := &r.tally
 	res := &Result{
 		Queued: t.queued, Waiting: t.waiting, Rejected: t.rejected, Deferred: t.deferred, Moves: t.moves, Evictions: t.evictions, Misses: t.misses,
-		Deferrable: t.deferrable, Paused: t.paused, Stalled: t.stalled, Resumes: t.resumes, Late: t.late, Delay: time.Duration(t.delay),
+		Held: r.held, Deferrable: t.deferrable, Paused: t.paused, Stalled: t.stalled, Resumes: t.resumes, Late: t.late, Delay: time.Duration(t.delay),
 		Prewarms: t.prewarms, PrewarmsRefused: t.prewarmsRefused, IdleAtEnd: t.idleAtEnd, BusyAtEnd: t.busyAtEnd, TailEnergy: t.tailEnergy, TailCarbon: t.tailCarbon,
 		Beyond: r.ledger.beyond, Latency: t.latency, Decisions: t.decisions, Plans: r.core.Built(), Explained: t.explained, IdleTime: time.Duration(t.idle), BusyTime: time.Duration(t.busy),
 		Reasons: make(map[string]int64), Series: make([][]Point, len(r.cfg.Fleet.Clusters)),

@@ -35,6 +35,7 @@ type run struct {
 	clock   time.Time
 	seq     uint64
 	explain map[uint64]bool
+	held    []int64 // see Result
 }
 
 // side is what the simulator knows of an instance beside the state: when its
@@ -96,6 +97,9 @@ func newRun(cfg *Config) (*run, error) {
 		r.explain[n] = true
 	}
 	r.tally.hash = fnvOffset
+	if cfg.Held {
+		r.held = make([]int64, len(cfg.Functions)*r.ledger.slots)
+	}
 	r.begin()
 	return r, nil
 }

@@ -76,7 +76,7 @@ func (c *simulateCmd) simulate(s *streams, text []byte) (*report.Document, error
 	if err != nil {
 		return nil, err
 	}
-	bounds, err := e.Bound(s.ctx)
+	bounds, err := e.Bound(s.ctx, outcomes)
 	if err != nil {
 		return nil, err
 	}

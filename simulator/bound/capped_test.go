@@ -1,8 +1,14 @@
 package bound
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -184,4 +190,79 @@ func BenchmarkCapped(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// GLPK's optimum of the relaxation lies between what is chosen and the dual, which
+// is near it.
+func TestCappedAgreesWithGLPK(t *testing.T) {
+	tool, err := exec.LookPath("glpsol")
+	if err != nil {
+		t.Skip("glpsol (package glpk-utils) is not installed: gonum's simplex checks the same cases")
+	}
+	const steps = 12
+	for seed := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		var holds []Hold
+		for range 60 {
+			from := r.IntN(steps)
+			holds = append(holds, Hold{From: int32(from), To: int32(from + 1 + r.IntN(steps-from)), Memory: 1 + 3*r.Float64(), Value: 5 * r.Float64()})
+		}
+		b, err := Capped(holds, 20, steps, CapConfig{Iterations: 20_000, Gap: 1e-9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := glpk(t, tool, holds, 20, steps)
+		if b.Upper < want-1e-6 || b.Lower > want+1e-6 {
+			t.Errorf("seed %d: %g to %g does not enclose GLPK's %g", seed, b.Lower, b.Upper, want)
+		}
+		if over := b.Upper/want - 1; over > 1e-3 {
+			t.Errorf("seed %d: the dual %g is %.2g above GLPK's %g", seed, b.Upper, over, want)
+		}
+	}
+}
+
+// glpk solves the relaxation by glpsol.
+func glpk(t *testing.T, tool string, holds []Hold, capacity float64, steps int) float64 {
+	var b strings.Builder
+	b.WriteString("Maximize\n obj:")
+	for i, h := range holds {
+		fmt.Fprintf(&b, " + %.17g x%d", h.Value, i)
+	}
+	b.WriteString("\nSubject To\n")
+	for s := range steps {
+		fmt.Fprintf(&b, " r%d: 0 none", s)
+		for i, h := range holds {
+			if int(h.From) <= s && s < int(h.To) {
+				fmt.Fprintf(&b, " + %.17g x%d", h.Memory, i)
+			}
+		}
+		fmt.Fprintf(&b, " <= %.17g\n", capacity)
+	}
+	b.WriteString("Bounds\n")
+	for i := range holds {
+		fmt.Fprintf(&b, " 0 <= x%d <= 1\n", i)
+	}
+	b.WriteString("End\n")
+	in, out := filepath.Join(t.TempDir(), "in.lp"), filepath.Join(t.TempDir(), "out.txt")
+	if err := os.WriteFile(in, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if log, err := exec.Command(tool, "--lp", in, "-w", out).CombinedOutput(); err != nil {
+		t.Fatalf("glpsol: %v: %s", err, log)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) == 7 && f[0] == "s" && f[1] == "bas" {
+			v, err := strconv.ParseFloat(f[6], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+	}
+	t.Fatalf("glpsol printed no solution:\n%s", text)
+	return 0
 }

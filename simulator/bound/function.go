@@ -43,6 +43,8 @@ type function struct {
 	starts     []float64 // least dynamic grams of a start in slot k
 	ahead      []float64 // at the start of slot k, of an instance started before
 	held       []float64 // least grams of holding an instance from the beginning to slot k
+	holding    []float64 // least grams of holding an instance through slot k
+	naked      *function // see bare
 	present    slotCosts
 }
 
@@ -79,13 +81,13 @@ func (m *model) build(fn *wattle.Function) *function {
 		}
 		t := &m.cfg.Fleet.Targets[cols.Target[i]]
 		hold := float64(t.Machine.Reserved(fn.Needs)) * t.PUE
-		if f.shared {
-			hold = 0 // what is reserved may serve several at once
-		}
 		if cols.Sandbox[i] != wattle.Warm {
 			hosts = append(hosts, hosting{t.Cluster, float64(cols.StartEnergy[i]) * t.PUE, hold})
 			f.start = max(f.start, cols.Start[i])
 			continue
+		}
+		if f.shared {
+			hold = 0 // what is reserved may serve several at once
 		}
 		f.fast, f.slow = min(f.fast, cols.Exec[i]), max(f.slow, cols.Exec[i])
 		c := &m.cfg.Fleet.Pools[t.Pool].Capacity
@@ -104,6 +106,7 @@ func (m *model) build(fn *wattle.Function) *function {
 // may reach into the slot after; an instance that is there in slot k may have
 // been started in one before and held since.
 func (m *model) host(f *function, hosts []hosting) {
+	f.holding = make([]float64, m.slots)
 	f.starts, f.ahead, f.held = make([]float64, m.slots), make([]float64, m.slots+1), make([]float64, m.slots+1)
 	f.ahead[0] = math.Inf(1)
 	reach := int((int64(f.start) + m.slot - 1) / m.slot)
@@ -115,8 +118,9 @@ func (m *model) host(f *function, hosts []hosting) {
 			}
 			hold = min(hold, h.hold*float64(m.cfg.Grid[h.cluster][k])*perKWh)
 		}
-		if f.slack > 0 {
-			hold = 0 // one instance may serve one after another
+		f.holding[k] = float64(hold * time.Duration(m.slot).Seconds())
+		if f.shared || f.slack > 0 {
+			hold = 0 // one instance may serve several at a time, or one after another
 		}
 		f.starts[k] = start
 		slot := float64(hold * time.Duration(m.slot).Seconds())

@@ -95,16 +95,16 @@ func Placement(ctx context.Context, c *simulator.Config, o Options) ([]*Placemen
 func (m *model) spaces(o Options) []*PlacementBound {
 	when := "every invocation starts on arrival"
 	if m.waits() {
-		when = "invocations with slack run whenever it lets them, in stretches where they may pause, the others start on arrival"
+		when = "work runs when its slack lets it, in stretches where it may pause, the rest on arrival"
 	}
-	room := "no pool is overfilled even if placed freely"
+	room := "capacity does not bind"
 	if m.prices != nil {
-		room = "busy pools are not overfilled within a slot"
+		room = "no pool is busier in a slot than it can be"
 	}
 	where := when + ", on any target whose device, isolation and residency fit; limits of policies are ignored; " + room
-	method := "per invocation the least execution; per instance the least hold, matched newest first"
+	method := "least execution, least hold of instances matched newest first"
 	if m.prices != nil {
-		method += "; room at the prices of a min-cost flow"
+		method += ", room at the prices of a min-cost flow"
 	}
 	rules := []rule{{}}
 	for _, t := range o.Keep {
@@ -115,7 +115,7 @@ func (m *model) spaces(o Options) []*PlacementBound {
 		b := &PlacementBound{Name: "hindsight", Space: where + "; any keep-alive and pre-warm with hindsight", Method: method, rule: r}
 		if r.fixed {
 			b.Name = "keep " + short(r.keep)
-			b.Space = fmt.Sprintf("%s; every instance is kept for %s after its last use, no more and no less, and evicted by nothing else", where, short(r.keep))
+			b.Space = fmt.Sprintf("%s; every instance is kept for exactly %s after its last use", where, short(r.keep))
 		}
 		for _, rate := range o.Rates {
 			b.Points = append(b.Points, Point{Rate: rate})

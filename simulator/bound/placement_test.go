@@ -141,8 +141,16 @@ func TestNoPolicyIsBelowThePlacementBound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.Held = true
 		if x.Result, err = simulator.Run(context.Background(), c); err != nil {
 			t.Fatal(err)
+		}
+		own, err := Own(context.Background(), c, []*simulator.Result{x.Result}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bounds[0].Covers(x) && float64(x.Result.Carbon.Operational()) < float64(own[0])*(1-1e-6) {
+			t.Fatalf("policy %v, with its own instances at least %v", x.Result.Carbon.Operational(), own[0])
 		}
 		grams, seconds := float64(x.Result.Carbon.Operational()), x.Result.Latency.Sum().Seconds()
 		for n, b := range bounds {
@@ -206,5 +214,77 @@ func TestPlacementBoundIsTight(t *testing.T) {
 	}
 	if got := float64(r.Carbon.Operational()/b.Points[0].Grams) - 1; got < 0 || got > 0.01 {
 		t.Errorf("a policy with nothing to regret is %.4f above the bound", got)
+	}
+}
+
+// Where the clean cluster is too small for all, the price of its room makes the
+// bound tight: without it, it would be that of the clean cluster alone.
+func TestPricedRoomIsTight(t *testing.T) {
+	machine := power.Machine{VCPU: 4, Memory: 64 * wattle.GiB, IdlePerVCPU: 0.5, MaxPerVCPU: 4}
+	cluster := func(id wattle.ClusterID, nodes int) state.Cluster {
+		return state.Cluster{ID: id, Zone: wattle.ZoneID(id), Region: "r", PUE: 1, Pools: []state.Pool{{Name: "p", Nodes: nodes, Hardware: "h", Speed: 1, Machine: machine}}}
+	}
+	fleet, err := state.NewFleet([]state.Cluster{cluster("clean", 1), cluster("dirty", 20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// On average 12 run at a time, of which the clean cluster holds 4.
+	tr, err := workload.New([]workload.Spec{{Function: trace.Function{ID: "f", Mean: time.Minute}, Rate: 12. / 60, Process: workload.Timer}}, workload.Config{Seed: 1, Length: 6 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &simulator.Config{
+		Fleet: fleet, Trace: tr, Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Horizon: 6 * time.Hour, Slot: time.Hour,
+		Grid: [][]wattle.GramsPerKWh{{20, 30, 20, 30, 20, 30}, {500, 400, 500, 400, 500, 400}}, Core: scheduler.DefaultConfig(),
+		Functions: []wattle.Function{{ID: "f", Concurrency: 1, Needs: wattle.Resources{CPU: 1000, Memory: wattle.GiB},
+			Profile: wattle.Profile{Exec: time.Minute, Provision: time.Second, Utilisation: 1}}},
+	}
+	for _, s := range stage.Default(stage.DefaultConfig()) {
+		c.Core.Stages = append(c.Core.Stages, s)
+	}
+	b, err := Placement(context.Background(), c, Options{Rates: []wattle.GramsPerSecond{0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Core.Keeper = &scheduler.Fixed{}
+	r, err := simulator.Run(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := float64(r.Carbon.Operational()/b[0].Points[0].Grams) - 1; got < 0 || got > 0.15 {
+		t.Errorf("the best policy is %.4f above the bound of %s", got, b[0].Points[0].Grams)
+	}
+}
+
+func BenchmarkPlacement(b *testing.B) {
+	p := workload.DefaultPopulation()
+	specs, err := p.Draw(1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w, err := workload.New(specs, workload.Config{Seed: 1, Length: 24 * time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := &simulator.Config{Trace: w, Start: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Horizon: 24 * time.Hour, Slot: time.Hour, Core: scheduler.DefaultConfig()}
+	var cs []state.Cluster
+	for i := range 8 {
+		cs = append(cs, state.Cluster{ID: wattle.ClusterID(fmt.Sprint("c", i)), Zone: "Z", Region: wattle.RegionID(fmt.Sprint(i)), PUE: 1.2,
+			Pools: []state.Pool{{Name: "p", Nodes: 2, Hardware: "h", Speed: 1, Machine: power.Machine{VCPU: 64, Memory: 256 * wattle.GiB, IdlePerVCPU: 0.7, MaxPerVCPU: 4}}}})
+		c.Grid = append(c.Grid, slices.Repeat([]wattle.GramsPerKWh{wattle.GramsPerKWh(100 + 50*i)}, 24))
+	}
+	if c.Fleet, err = state.NewFleet(cs); err != nil {
+		b.Fatal(err)
+	}
+	for _, f := range w.Functions() {
+		c.Functions = append(c.Functions, wattle.Function{ID: f.ID, Needs: wattle.Resources{CPU: 300, Memory: 512 * wattle.MiB}, Concurrency: 1, Profile: wattle.Profile{Exec: f.Mean, Init: time.Second}})
+	}
+	for _, s := range stage.Default(stage.DefaultConfig()) {
+		c.Core.Stages = append(c.Core.Stages, s)
+	}
+	for b.Loop() {
+		if _, err := Placement(context.Background(), c, Options{Rates: make([]wattle.GramsPerSecond, 10), Keep: []time.Duration{10 * time.Minute}}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -243,7 +243,7 @@ func ExampleTransport() {
 }
 
 func BenchmarkTransport(b *testing.B) {
-	for _, s := range [][2]int{{50, 8}, {1000, 8}, {1000, 20}, {10_000, 8}, {10_000, 20}} {
+	for _, s := range [][2]int{{50, 8}, {200, 8}, {1000, 8}, {1000, 20}, {10_000, 20}} {
 		b.Run(fmt.Sprintf("%dx%d", s[0], s[1]), func(b *testing.B) {
 			p := random(s[0], s[1], 1)
 			b.ReportAllocs()

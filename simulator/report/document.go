@@ -225,8 +225,11 @@ type Bound struct {
 	CarbonG      float64 `json:"carbon_g"`
 	LatencyMeanS float64 `json:"latency_mean_s,omitempty"`
 	CostUSD      float64 `json:"cost_usd,omitempty"`
-	// DualityGap is (feasible − bound) ÷ bound; 0 means proven optimal.
+	// DualityGap is (feasible − bound) ÷ bound, feasible being the best policy of
+	// the run that is in the action space; 0 means proven optimal. Unreached says
+	// that none is.
 	DualityGap float64 `json:"duality_gap"`
+	Unreached  bool    `json:"unreached,omitempty"`
 	// Front holds points that no policy of the action space can beat in both figures.
 	Front []FrontPoint `json:"front,omitempty"`
 	// CarbonSlotsG spreads CarbonG over the slots.

@@ -200,7 +200,7 @@ func (d *Document) card(title string, f figure, v []float64) card {
 func (d *Document) caveat(best, base int) string {
 	var parts []string
 	if r, ok := d.Policies[best].regret("carbon"); ok {
-		parts = append(parts, human(share, r.Share)+" above the bound")
+		parts = append(parts, human(share, r.Share)+" above its bound “"+r.Bound+"”")
 	}
 	for _, p := range d.Pairs {
 		if p.Figure != "carbon" || p.A != d.Policies[best].Name || p.B != d.Policies[base].Name {

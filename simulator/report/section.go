@@ -160,22 +160,26 @@ func changes(d *Document, base float64) []string {
 	return out
 }
 
-// regrets appends the regret column when any policy has one.
+// regrets appends a column per bound in which any policy has a regret, the
+// narrowest action space first.
 func (s *section) regrets(d *Document) {
-	if len(d.Bounds) == 0 {
-		return
-	}
-	v := make([]string, len(d.Policies))
-	found := false
-	for i := range d.Policies {
-		r, ok := d.Policies[i].regret("carbon")
-		v[i] = "–"
-		if ok {
-			v[i], found = scaleFor(change).text(r.Share), true
+	title := "regret: "
+	for n := range d.Bounds {
+		b := d.Bounds[len(d.Bounds)-1-n].Name
+		v := make([]string, len(d.Policies))
+		found := false
+		for i := range d.Policies {
+			v[i] = "–"
+			for _, r := range d.Policies[i].Regrets {
+				if r.Bound == b && r.Figure == "carbon" {
+					v[i], found = scaleFor(change).text(r.Share), true
+				}
+			}
 		}
-	}
-	if found {
-		s.text("regret", "%", v)
+		if found {
+			s.text(title+b, "%", v)
+			title = ""
+		}
 	}
 }
 

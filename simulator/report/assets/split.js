@@ -36,6 +36,10 @@ function split(controls, redraw) {
       });
       svg.append(text(x(at) + 8, y + bar / 2 + 4, "start", u.text(totals[i]), "halo"));
     });
+    if (carbon && data.bound && data.bound.grams <= peak) { // of operational carbon: all parts but embodied and unallocated
+      const at = x(data.bound.grams);
+      svg.append(node("path", { d: `M${at} ${top}V${bottom}`, class: "bound" }), text(at + 4, bottom + 31, "start", "bound of operational: " + u.text(data.bound.grams)));
+    }
     follow(svg, (_, py, at) => {
       const i = Math.floor((py - top) / row);
       if (i < 0 || i >= parts.length) { hide(); return; }

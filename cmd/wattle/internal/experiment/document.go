@@ -12,12 +12,11 @@ import (
 	"github.com/wattle-project/wattle/internal/version"
 	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/simulator"
-	"github.com/wattle-project/wattle/simulator/bound"
 	"github.com/wattle-project/wattle/simulator/report"
 )
 
-// Document turns outcomes and bounds into a report; bounds may be empty.
-func (e *Experiment) Document(outcomes []Outcome, bounds []*bound.PlacementBound) *report.Document {
+// Document turns outcomes and bounds into a report; bounds may be nil.
+func (e *Experiment) Document(outcomes []Outcome, bounds *Least) *report.Document {
 	d := &report.Document{Schema: report.Schema, Run: e.header(outcomes), Notes: e.grids.notes}
 	fleet := e.fleets[e.own()]
 	for i := range fleet.Clusters {
@@ -47,7 +46,7 @@ func (e *Experiment) Document(outcomes []Outcome, bounds []*bound.PlacementBound
 		}
 		d.Policies = append(d.Policies, e.policy(p, mine))
 	}
-	addBound(d, bounds)
+	e.addBounds(d, bounds, outcomes)
 	d.Pairs = e.pairs(outcomes)
 	d.Samples = e.samples(outcomes)
 	return d

@@ -231,6 +231,8 @@ func (e *Experiment) config(p *Policy, seed int, s Assignment, failed *failure) 
 		Queue: f.Instances.Queue, PriceEpoch: 5 * time.Minute, Congestion: scheduler.DefaultCongestion(),
 		Network: f.Accounting.Network.Or(wattle.KWhPerGB(s.Network.Of(f.coefficients().Network))), Explain: f.Explain,
 	}
+	wanted, small := e.bounded()
+	c.Held = wanted && small
 	view, err := e.newFeed(e.forecast(p))
 	if err != nil {
 		return nil, nil, err
