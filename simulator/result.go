@@ -103,7 +103,7 @@ type Result struct {
 	// was between two stretches at the horizon. Stalled are those among Queued that
 	// had no slack to wait in.
 	Deferrable, Late, Resumes, Paused, Stalled int64
-	Delay                             time.Duration
+	Delay                                      time.Duration
 	// IdleAtEnd and BusyAtEnd are the instances alive at the horizon.
 	IdleAtEnd, BusyAtEnd int64
 	// TailEnergy and TailCarbon are what the idle instances alive at the horizon
@@ -131,7 +131,7 @@ type Result struct {
 	// Held is for how long each function held instances in each slot, in ns:
 	// [function·slots + slot]; nil unless asked for.
 	Held []int64
-	Hash               string // SHA-256 over decisions and accounts, first 16 hex digits
+	Hash string // SHA-256 over decisions and accounts, first 16 hex digits
 }
 
 // result sums the ledger up.
