@@ -117,7 +117,7 @@ func TestInterruptibleIsOptimal(t *testing.T) {
 			}
 		}
 	})
-	if solved < 20 || compared < 5 {
+	if !testing.Short() && (solved < 20 || compared < 5) {
 		t.Errorf("%d solved, %d compared: too few to say anything", solved, compared)
 	}
 }
@@ -193,7 +193,8 @@ func TestContiguousBracketsTheOptimum(t *testing.T) {
 			}
 		}
 	})
-	if t.Logf("%d feasible, %d found, %d optimal", all, found, exact); all < 20 || found < all*9/10 || exact < all*8/10 {
+	t.Logf("%d feasible, %d found, %d optimal", all, found, exact)
+	if !testing.Short() && (all < 20 || found < all*9/10 || exact < all*8/10) {
 		t.Errorf("of %d feasible cases %d were solved, %d to the optimum", all, found, exact)
 	}
 }

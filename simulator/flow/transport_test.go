@@ -106,7 +106,7 @@ func TestTransportIsOptimal(t *testing.T) {
 			}
 		}
 	})
-	if solved < 20 || compared < solved/2 {
+	if !testing.Short() && (solved < 20 || compared < solved/2) {
 		t.Errorf("%d solved, %d compared: too few to say anything", solved, compared)
 	}
 }
