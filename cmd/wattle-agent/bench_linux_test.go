@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -38,7 +39,12 @@ func benchAgent(b *testing.B, n int) {
 	for i := range n {
 		mkdir(b, filepath.Join(base, fmt.Sprintf("fn-%d", i)))
 	}
-	p := startAgent(b, nil, "--sys", driveBench(b), "--cgroup-root", root, "--zone", "DE",
+	// All power is dynamic, so that every function has energy to show.
+	config := filepath.Join(b.TempDir(), "agent.yaml")
+	if err := os.WriteFile(config, []byte("attribution: {idle: {package: 0.001W, dram: 0.001W}}\n"), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	p := startAgent(b, nil, "--config", config, "--sys", driveBench(b), "--cgroup-root", root, "--zone", "DE",
 		"--cgroup-pattern", `^/`+group+`/fn-(?P<function>\d+)$`)
 	visit(b, root, base)
 	stop := workBench(b, base, n)
