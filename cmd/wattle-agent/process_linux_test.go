@@ -183,34 +183,6 @@ func (p *process) scrape() metrics {
 	return m
 }
 
-// sum adds up the series of a family that have all the labels, given as
-// name=value.
-func (m metrics) sum(family string, labels ...string) float64 {
-	sum := 0.0
-	for _, x := range m[family].GetMetric() {
-		if hasAll(x, labels) {
-			sum += x.GetCounter().GetValue() + x.GetGauge().GetValue() + x.GetUntyped().GetValue()
-		}
-	}
-	return sum
-}
-
-func hasAll(m *dto.Metric, labels []string) bool {
-	for _, l := range labels {
-		name, value, _ := strings.Cut(l, "=")
-		found := value == ""
-		for _, p := range m.GetLabel() {
-			if p.GetName() == name {
-				found = p.GetValue() == value
-			}
-		}
-		if !found {
-			return false
-		}
-	}
-	return true
-}
-
 // stop ends the agent by SIGTERM and checks that it goes well.
 func (p *process) stop() {
 	p.t.Helper()
@@ -280,23 +252,6 @@ func removeGroup(t testing.TB, dir string) {
 		time.Sleep(2 * time.Millisecond)
 	}
 	t.Errorf("cgroup %s stays: %v", dir, err)
-}
-
-// burner is a process born inside a cgroup.
-func burner(t testing.TB, dir string, d time.Duration) *exec.Cmd {
-	t.Helper()
-	fd, err := os.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer fd.Close()
-	cmd := exec.Command(os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), burnEnv+"="+d.String(), "GOMAXPROCS=1", "GOGC=off")
-	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(fd.Fd())}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return cmd
 }
 
 func mkdir(t testing.TB, dir string) {

@@ -66,7 +66,7 @@ func (e *Experiment) header(outcomes []Outcome) report.Run {
 			Description:  "dynamic energy, idle power by reserved share, start-up and keep-alive charged alike; location-based",
 			HorizonRule:  "reservations and energy are clipped at the end of the window",
 		},
-		Versions: report.Versions{Wattle: version.String(), Go: runtime.Version(), Rego: version.Dependency("github.com/open-policy-agent/opa")},
+		Versions: report.Versions{Wattle: version.String(), Go: runtime.Version(), Rego: "OPA " + version.Dependency("github.com/open-policy-agent/opa")},
 	}
 	if t := f.Workload.Trace; t != nil {
 		run.Trace.Name, run.Trace.Source = t.Format.V.String(), t.Path
