@@ -9,11 +9,11 @@ import (
 
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/agent"
-	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/carbon"
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/learn"
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/tape"
 	"github.com/wattle-project/wattle/internal/version"
 	"github.com/wattle-project/wattle/telemetry/disaggregate"
+	"github.com/wattle-project/wattle/telemetry/emissions"
 	"github.com/wattle-project/wattle/telemetry/exporter"
 	"github.com/wattle-project/wattle/telemetry/record"
 )
@@ -79,7 +79,7 @@ func replayer(player *record.Player, publish func(*exporter.Snapshot)) (*agent.A
 	}
 	c.Divide.CPU, c.Divide.Memory = h.CPU, h.Memory
 	if r.Carbon {
-		c.Carbon = carbon.New(played, r.PUE)
+		c.Carbon = emissions.New(played, r.PUE)
 	}
 	var err error
 	if c.Learn, err = learn.New(disaggregate.DefaultConfig()); err != nil {

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/wattle-project/wattle"
-	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/carbon"
+	"github.com/wattle-project/wattle/telemetry/emissions"
 	"github.com/wattle-project/wattle/telemetry/exporter"
 	"github.com/wattle-project/wattle/telemetry/grid"
 	"github.com/wattle-project/wattle/telemetry/record"
@@ -29,7 +29,7 @@ func (i intensities) Walk(from, to time.Time, note func(wattle.Signal)) {
 	}
 }
 
-func newBook(s carbon.Signals, pue float64) *carbon.Book { return carbon.New(s, pue) }
+func newBook(s emissions.Signals, pue float64) *emissions.Book { return emissions.New(s, pue) }
 
 // extra adds to snapshots what the background parts know.
 type extra struct {

@@ -1,3 +1,11 @@
+// Package emissions turns energy into grams as it is metered.
+//
+// Operational emissions are the sum over sub-intervals of energy × PUE ×
+// intensity: each sample is cut where the intensity changes, so that energy of an
+// hour ago is reckoned with the intensity of an hour ago, never with that of now.
+// Within a sample, power is taken as constant. Energy of a time for which only a
+// prior is known, or nothing, waits for something better, at most Patience; then
+// it is reckoned with the prior and counted under that quality, never as no grams.
 package emissions
 
 import (
@@ -8,215 +16,182 @@ import (
 	"github.com/wattle-project/wattle"
 )
 
-// Account is one function's energy since the start, and what it reserves now.
-type Account struct {
-	Namespace, Function string
-	Energy              wattle.Microjoules
-	Reserved            wattle.Resources
+// Signals tells the intensities that hold within [from, to), in order, without
+// waiting. It may tell less than that, and does not tell one twice in a row.
+type Signals interface {
+	Walk(from, to time.Time, note func(wattle.Signal))
 }
 
-// Lookup returns the intensity at a moment, past or present, without waiting.
-type Lookup func(at time.Time) wattle.Signal
+// Patience is how long energy waits for an intensity that is not a prior: two
+// periods of the fastest feeds.
+const Patience = 10 * time.Minute
 
-// Total is the operational emissions of the machine that were reckoned with
-// intensities of one zone, kind and quality, and the energy that they are for.
+// Book is the emissions of a node. It is for one goroutine.
+type Book struct {
+	signals Signals
+	pue     float64
+	line    []wattle.Signal // as noted, newest last
+	waiting []stretch       // by time, energy of all meters together
+	totals  []Total
+	latest  wattle.Signal
+	known   bool
+}
+
+// stretch is energy that was spent evenly over [from, to).
+type stretch struct {
+	from, to time.Time
+	energy   wattle.Microjoules
+}
+
+// Total is the grams that were reckoned with signals of one sort.
 type Total struct {
 	Zone    wattle.ZoneID
 	Kind    wattle.SignalKind
 	Quality wattle.Quality
 	Grams   wattle.GramsCO2e
-	Energy  wattle.Microjoules
 }
 
-// FunctionTotal is the emissions of one function since the start.
-type FunctionTotal struct {
-	Namespace, Function   string
-	Operational, Embodied wattle.GramsCO2e
-}
+// New returns a Book that multiplies energy by pue, the power usage
+// effectiveness of the site. The signals are those of one series: one kind and
+// one scope.
+func New(signals Signals, pue float64) *Book { return &Book{signals: signals, pue: pue} }
 
-// Integrator adds up emissions. It is not safe for concurrent use.
-type Integrator struct {
-	cfg       Config
-	from      time.Time // energy up to here is reckoned
-	seen      time.Time // embodied emissions up to here are
-	energy    wattle.Microjoules
-	totals    []Total
-	embodied  wattle.GramsCO2e
-	functions map[name]*account
-	parts     []part
-}
-
-// name is a function with its namespace.
-type name struct{ namespace, function string }
-
-// account is what is known of one function.
-type account struct {
-	total  FunctionTotal
-	energy wattle.Microjoules // reckoned so far
-}
-
-// part is a stretch of a step with one intensity.
-type part struct {
-	signal wattle.Signal
-	length time.Duration
-}
-
-// New returns an Integrator of energy that is counted from 0 at start.
-func New(start time.Time, cfg Config) (*Integrator, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
+// Add takes in the samples of a round that ended at now and books all that waits
+// once it can. Then it returns the mean intensity of that energy, PUE included,
+// for those who share in it; false says that their energy has to wait too.
+func (b *Book) Add(samples []wattle.Sample, now time.Time) (wattle.GramsPerKWh, bool) {
+	for i := range samples {
+		b.wait(&samples[i])
 	}
-	return &Integrator{cfg: cfg, from: start, seen: start, functions: map[name]*account{}}, nil
-}
-
-// Step takes the totals at a moment: machine is the energy of the whole cover,
-// accounts that of functions, which is part of it. It reports whether they were
-// reckoned; otherwise they wait, and the next step that is takes them in. When
-// the clock stepped back, the energy since is reckoned at the new time.
-func (m *Integrator) Step(at time.Time, machine wattle.Microjoules, accounts []Account, look Lookup) bool {
-	m.make(at, accounts)
-	if !at.After(m.from) {
-		m.from = at
-		return false
-	}
-	if !m.split(at, look) && at.Sub(m.from) < m.cfg.Patience {
-		return false
-	}
-	m.reckon(at, machine)
-	mean := m.mean(at.Sub(m.from))
-	for i := range accounts {
-		a := m.account(&accounts[i])
-		if grown := accounts[i].Energy - a.energy; grown > 0 {
-			a.total.Operational += grown.Joules().Times(m.cfg.PUE).At(mean)
-			a.energy = accounts[i].Energy
+	from := now
+	for i := range b.waiting {
+		if b.waiting[i].from.Before(from) {
+			from = b.waiting[i].from
 		}
 	}
-	m.from = at
+	b.line = slices.DeleteFunc(b.line, func(s wattle.Signal) bool { return !s.To.After(from) && s != b.latest })
+	b.signals.Walk(from, now, b.note)
+	if now.Sub(from) < Patience && !b.settled() {
+		return 0, false
+	}
+	var energy wattle.Joules
+	var grams wattle.GramsCO2e
+	for i := range b.waiting {
+		energy += b.waiting[i].energy.Joules()
+		grams += b.spend(&b.waiting[i])
+	}
+	b.waiting = b.waiting[:0]
+	switch {
+	case energy > 0:
+		return wattle.GramsPerKWh(float64(grams) / (float64(energy) / joulesPerKWh)), true
+	case b.known:
+		return wattle.GramsPerKWh(float64(b.latest.Intensity) * b.pue), true
+	}
+	return 0, false
+}
+
+// wait takes a sample in. Meters that are read together share their stretch.
+func (b *Book) wait(s *wattle.Sample) {
+	if s.Energy <= 0 || s.Unknown {
+		return
+	}
+	for i := len(b.waiting) - 1; i >= 0 && !b.waiting[i].to.Before(s.To); i-- {
+		if w := &b.waiting[i]; w.from.Equal(s.From) && w.to.Equal(s.To) {
+			w.energy += s.Energy
+			return
+		}
+	}
+	b.waiting = append(b.waiting, stretch{s.From, s.To, s.Energy})
+}
+
+// settled reports whether more than a prior is known of all that waits.
+func (b *Book) settled() bool {
+	for i := range b.waiting {
+		s := &b.waiting[i]
+		for at := s.from; at.Before(s.to); {
+			signal, until := b.at(at, s.to)
+			if signal == nil || signal.Quality == wattle.Prior {
+				return false
+			}
+			at = until
+		}
+	}
 	return true
 }
 
-// probe is how long after an unusable answer the next is sought.
-const probe = time.Minute
+const joulesPerKWh = 3.6e6
 
-// split cuts [from, at) where the intensity changes and reports whether a
-// usable one is known for all of it. Where none is, a prior stands in.
-func (m *Integrator) split(at time.Time, look Lookup) bool {
-	m.parts = m.parts[:0]
-	known := true
-	for t := m.from; t.Before(at); {
-		s := look(t)
-		if m.usable(s, t) {
-			known = known && s.Quality != wattle.Prior
-		} else {
-			known = false
-			s = wattle.Signal{Zone: s.Zone, Intensity: wattle.UnknownIntensity, Kind: m.cfg.Kind, Scope: m.cfg.Scope, Quality: wattle.Prior, To: t.Add(probe)}
-		}
-		end := s.To
-		if end.After(at) {
-			end = at
-		}
-		m.parts = append(m.parts, part{s, end.Sub(t)})
-		t = end
+func (b *Book) note(s wattle.Signal) {
+	if b.known && s == b.latest {
+		return // the line has it
 	}
-	return known
+	b.line = append(b.line, s)
+	b.latest, b.known = s, true
 }
 
-func (m *Integrator) usable(s wattle.Signal, t time.Time) bool {
-	return s.Intensity.Valid() && s.Kind == m.cfg.Kind && s.Scope == m.cfg.Scope && s.To.After(t)
-}
-
-// reckon books the machine's energy since the last time by the parts' lengths;
-// whole microjoules, of which none is lost.
-func (m *Integrator) reckon(at time.Time, machine wattle.Microjoules) {
-	grown := machine - m.energy
-	if grown <= 0 {
-		return
-	}
-	m.energy = machine
-	length, passed, given := at.Sub(m.from), time.Duration(0), wattle.Microjoules(0)
-	for _, p := range m.parts {
-		passed += p.length
-		upTo := min(grown, grown.Joules().Times(float64(passed)/float64(length)).Micro())
-		if passed == length {
-			upTo = grown
+// spend books a stretch, cut where the intensity changes.
+func (b *Book) spend(s *stretch) (sum wattle.GramsCO2e) {
+	length := s.to.Sub(s.from)
+	for at := s.from; at.Before(s.to); {
+		signal, until := b.at(at, s.to)
+		if signal == nil {
+			signal = &wattle.Signal{Intensity: wattle.UnknownIntensity, Quality: wattle.Prior}
 		}
-		t := m.total(p.signal)
-		t.Energy += upTo - given
-		t.Grams += (upTo - given).Joules().Times(m.cfg.PUE).At(p.signal.Intensity)
-		given = upTo
+		part := float64(until.Sub(at)) / float64(length)
+		g := wattle.Joules(float64(float64(s.energy.Joules())*part) * b.pue).At(signal.Intensity)
+		b.total(signal).Grams += g
+		sum += g
+		at = until
 	}
+	return sum
 }
 
-func (m *Integrator) total(s wattle.Signal) *Total {
-	for i := range m.totals {
-		if t := &m.totals[i]; t.Zone == s.Zone && t.Kind == s.Kind && t.Quality == s.Quality {
-			return t
+// at returns the newest signal that holds at t, and until when it is the answer,
+// at most end. Where none holds, the latest one does.
+func (b *Book) at(t, end time.Time) (*wattle.Signal, time.Time) {
+	until := end
+	for i := len(b.line) - 1; i >= 0; i-- {
+		s := &b.line[i]
+		if t.Before(s.From) {
+			if s.From.Before(until) {
+				until = s.From
+			}
+			continue
+		}
+		if t.Before(s.To) {
+			if s.To.Before(until) {
+				until = s.To
+			}
+			return s, until
 		}
 	}
-	m.totals = append(m.totals, Total{Zone: s.Zone, Kind: s.Kind, Quality: s.Quality})
-	return &m.totals[len(m.totals)-1]
+	if !b.known {
+		return nil, until
+	}
+	return &b.latest, until
 }
 
-// mean is the intensity over the step, weighted by time.
-func (m *Integrator) mean(length time.Duration) wattle.GramsPerKWh {
-	var sum float64
-	for _, p := range m.parts {
-		sum += float64(p.signal.Intensity) * (float64(p.length) / float64(length))
-	}
-	return wattle.GramsPerKWh(sum)
-}
-
-// make adds embodied emissions for the time since the last step.
-func (m *Integrator) make(at time.Time, accounts []Account) {
-	d := at.Sub(m.seen)
-	m.seen = at
-	if d <= 0 || m.cfg.Embodied == nil {
-		return
-	}
-	m.embodied += m.cfg.Embodied(m.cfg.Machine, d)
-	for i := range accounts {
-		if accounts[i].Reserved != (wattle.Resources{}) {
-			m.account(&accounts[i]).total.Embodied += m.cfg.Embodied(accounts[i].Reserved, d)
-		}
-	}
-}
-
-func (m *Integrator) account(a *Account) *account {
-	key := name{a.Namespace, a.Function}
-	if k := m.functions[key]; k != nil {
-		return k
-	}
-	k := &account{total: FunctionTotal{Namespace: a.Namespace, Function: a.Function}}
-	m.functions[key] = k
-	return k
-}
-
-// AppendTotals adds the operational emissions of the machine, by zone, kind and
-// quality.
-func (m *Integrator) AppendTotals(dst []Total) []Total {
-	n := len(dst)
-	dst = append(dst, m.totals...)
-	slices.SortFunc(dst[n:], func(a, b Total) int {
+func (b *Book) total(s *wattle.Signal) *Total {
+	key := Total{Zone: s.Zone, Kind: s.Kind, Quality: s.Quality}
+	i, found := slices.BinarySearchFunc(b.totals, key, func(a, b Total) int {
 		return cmp.Or(cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Quality, b.Quality))
 	})
-	return dst
-}
-
-// Embodied returns the embodied emissions of the machine since the start.
-func (m *Integrator) Embodied() wattle.GramsCO2e { return m.embodied }
-
-// Waiting returns the end of what is reckoned; energy after it waits.
-func (m *Integrator) Waiting() time.Time { return m.from }
-
-// AppendFunctions adds the emissions of every function, ordered by namespace
-// and function.
-func (m *Integrator) AppendFunctions(dst []FunctionTotal) []FunctionTotal {
-	n := len(dst)
-	for _, a := range m.functions {
-		dst = append(dst, a.total)
+	if !found {
+		b.totals = slices.Insert(b.totals, i, key)
 	}
-	slices.SortFunc(dst[n:], func(a, b FunctionTotal) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Function, b.Function))
-	})
-	return dst
+	return &b.totals[i]
 }
+
+// Waiting is the energy that no grams were reckoned for yet.
+func (b *Book) Waiting() (sum wattle.Microjoules) {
+	for i := range b.waiting {
+		sum += b.waiting[i].energy
+	}
+	return sum
+}
+
+// Totals lists the grams since the start. The slice is the Book's own.
+func (b *Book) Totals() []Total { return b.totals }
+
+// Latest is the signal that was noted last, and false before any.
+func (b *Book) Latest() (wattle.Signal, bool) { return b.latest, b.known }

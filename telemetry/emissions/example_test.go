@@ -8,22 +8,23 @@ import (
 	"github.com/wattle-project/wattle/telemetry/emissions"
 )
 
-// A machine draws 100 W for two hours while the grid goes from 50 to 150 g/kWh.
+// grid goes from 50 to 150 g/kWh after an hour.
+type grid struct{ start time.Time }
+
+// Walk tells both hours.
+func (g grid) Walk(_, _ time.Time, note func(wattle.Signal)) {
+	for h, i := range []wattle.GramsPerKWh{50, 150} {
+		from := g.start.Add(time.Duration(h) * time.Hour)
+		note(wattle.Signal{Zone: "FR", Intensity: i, From: from, To: from.Add(time.Hour)})
+	}
+}
+
+// A machine draws 100 W for two hours, read once at their end.
 func Example() {
 	start := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-	m, err := emissions.New(start, emissions.DefaultConfig())
-	if err != nil {
-		panic(err)
-	}
-	grid := func(at time.Time) wattle.Signal {
-		hour := at.Truncate(time.Hour)
-		i := wattle.GramsPerKWh(50)
-		if at.Sub(start) >= time.Hour {
-			i = 150
-		}
-		return wattle.Signal{Zone: "FR", Intensity: i, From: hour, To: hour.Add(time.Hour)}
-	}
-	m.Step(start.Add(2*time.Hour), wattle.Watts(100).For(2*time.Hour).Micro(), nil, grid)
-	fmt.Println(m.AppendTotals(nil)[0].Grams)
+	end := start.Add(2 * time.Hour)
+	b := emissions.New(grid{start}, 1)
+	b.Add([]wattle.Sample{{From: start, To: end, Energy: wattle.Watts(100).For(2 * time.Hour).Micro()}}, end)
+	fmt.Println(b.Totals()[0].Grams)
 	// Output: 20g
 }

@@ -15,11 +15,11 @@ import (
 	"time"
 
 	"github.com/wattle-project/wattle"
-	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/carbon"
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/learn"
 	"github.com/wattle-project/wattle/telemetry"
 	"github.com/wattle-project/wattle/telemetry/attribution"
 	"github.com/wattle-project/wattle/telemetry/cgroup"
+	"github.com/wattle-project/wattle/telemetry/emissions"
 	"github.com/wattle-project/wattle/telemetry/exporter"
 )
 
@@ -50,7 +50,7 @@ type Config struct {
 	// Divide is the configuration of attribution.
 	Divide attribution.Config
 	// Carbon books emissions; nil counts no grams.
-	Carbon *carbon.Book
+	Carbon *emissions.Book
 	// Embodied is the carbon of making the machine.
 	Embodied Embodied
 	// Learn learns joules per invocation from what Batches gives since it was

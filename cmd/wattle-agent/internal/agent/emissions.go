@@ -47,7 +47,7 @@ func (b *books) function(namespace, function string) *grams {
 }
 
 // emit books the grams of the round. A function pays for the energy that it was
-// charged in it at the mean intensity of the round's energy.
+// charged at the mean intensity of the node's energy since it paid last.
 func (a *Agent) emit() {
 	a.embody()
 	if a.cfg.Carbon == nil {
@@ -59,10 +59,10 @@ func (a *Agent) emit() {
 		acc := &a.accounts[i]
 		g := a.books.function(acc.Namespace, acc.Function)
 		total := acc.Charges.Sum().Sum()
-		if known {
+		if known { // otherwise its energy waits like the node's
 			g.operational += (total - g.energy).Joules().At(intensity)
+			g.energy = total
 		}
-		g.energy = total
 	}
 }
 
