@@ -224,7 +224,7 @@ func (n *Node) silence(m *meterState) error {
 			return z.status.Err
 		}
 	}
-	return &Unavailable{Reason: "lists no zone"}
+	return &Unavailable{Reason: "shows no sensor of power or energy"}
 }
 
 // turn records the outcome of a round and logs when it differs from the last.

@@ -45,7 +45,7 @@ func (c *recordCmd) Run(s *streams) error {
 	}
 	var p *parts
 	round := func(at time.Time) {
-		if err := p.tape.End(at); err != nil && ctx.Err() == nil {
+		if err := p.endRound(set.Price.Zone, at); err != nil && ctx.Err() == nil {
 			cancel(err)
 		}
 	}
@@ -73,7 +73,7 @@ func (c *recordCmd) play(s *streams, set *settings.Settings) error {
 	now := time.Unix(0, 0).UTC()
 	var p *parts
 	var failed error
-	round := func(at time.Time) { failed = errors.Join(failed, p.tape.End(at)) }
+	round := func(at time.Time) { failed = errors.Join(failed, p.endRound(set.Price.Zone, at)) }
 	var err error
 	p, err = wire(set, surroundings{
 		now: func() time.Time { return now }, publish: unseen, round: round, log: slog.New(slog.DiscardHandler), recorder: c.create(set),

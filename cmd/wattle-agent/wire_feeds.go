@@ -53,12 +53,6 @@ func (e *extra) add(s *exporter.Snapshot) {
 			s.Prices = append(s.Prices, exporter.Price{
 				Zone: q.Zone, Provider: q.Provider, Currency: q.Currency, Quality: q.Quality, PerMWh: float64(q.Price), FetchedAt: q.FetchedAt,
 			})
-			if e.p.tape != nil {
-				e.p.tape.Price(record.Price{
-					Zone: q.Zone, PerMWh: float64(q.Price), Currency: q.Currency, Quality: q.Quality,
-					From: q.From, To: q.To, FetchedAt: q.FetchedAt, Provider: q.Provider,
-				})
-			}
 		}
 	}
 	if s.At.Sub(e.counted) >= countEvery || e.counted.IsZero() {
@@ -66,6 +60,19 @@ func (e *extra) add(s *exporter.Snapshot) {
 		e.counted = s.At
 	}
 	s.Fetches = e.fetches
+}
+
+// endRound notes the price that holds and ends the epoch of a recording.
+func (p *parts) endRound(zone wattle.ZoneID, at time.Time) error {
+	if p.price != nil {
+		if q, ok := p.price.At(zone, at); ok {
+			p.tape.Price(record.Price{
+				Zone: q.Zone, PerMWh: float64(q.Price), Currency: q.Currency, Quality: q.Quality,
+				From: q.From, To: q.To, FetchedAt: q.FetchedAt, Provider: q.Provider,
+			})
+		}
+	}
+	return p.tape.End(at)
 }
 
 // count lists the answers of all providers.
