@@ -90,47 +90,75 @@ type batch struct {
 // for each slot, joined over the slots where work may wait. The bound holds at any
 // prices; these only make it tight, so that alike work is taken together.
 func (m *model) appraise() error {
-	batches := m.batches()
-	pools := len(m.load.cpu)
-	ratio := make([]float64, pools) // mean use of each pool
-	for p := range ratio {
+	x, err := m.market()
+	if err != nil {
+		return err
+	}
+	x.settle()
+	for p, ratio := range x.ratio {
+		row := make([]float64, m.slots)
+		for k := range row {
+			// Grams per unit of the flow are per pool·second of the first pool.
+			row[k] = min(x.Price(len(x.batches)+p*m.slots+k, x.sink), x.most) / ratio
+		}
+		m.prices = append(m.prices, row)
+	}
+	return nil
+}
+
+// market is the network of all work: a node for each batch, one for each pool and
+// slot, and the sink.
+type market struct {
+	*flow.Network
+	batches []batch
+	ratio   []float64 // mean use of each pool, per pool·second of the first
+	sink    int
+	unit    float64 // pool·seconds of a unit of flow
+	most    float64 // the highest price
+}
+
+// market lays the network, as yet without flow.
+func (m *model) market() (*market, error) {
+	x := &market{batches: m.batches()}
+	total, pools := 0.0, len(m.load.cpu)
+	for i := range x.batches {
+		total += x.batches[i].work
+	}
+	x.ratio, x.unit, x.sink = ratios(x.batches, pools), max(total/1e7, 1e-9), len(x.batches)+pools*m.slots
+	x.Network = flow.NewNetwork(x.sink + 1)
+	for p := range pools {
+		for k := range m.slots {
+			if _, err := x.Arc(len(x.batches)+p*m.slots+k, x.sink, int64(m.room(k)/x.ratio[p]/x.unit), 0); err != nil {
+				return nil, fmt.Errorf("bound: %w", err)
+			}
+		}
+	}
+	x.most = m.connect(x.Network, x.batches, pools, x.sink)
+	return x, nil
+}
+
+// settle sends all work through the network.
+func (x *market) settle() {
+	for i := range x.batches {
+		x.Send(i, x.sink, int64(x.batches[i].work/x.unit))
+	}
+}
+
+// ratios is the mean use of each pool, 1 where nothing can run.
+func ratios(batches []batch, pools int) []float64 {
+	out := make([]float64, pools)
+	for p := range out {
 		sum, n := 0.0, 0.0
 		for i := range batches {
 			if b := &batches[i]; !math.IsInf(b.grams[p], 1) {
 				sum, n = sum+b.use[p]*b.work, n+b.work
 			}
 		}
-		if ratio[p] = 1; n > 0 {
-			ratio[p] = sum / n
+		if out[p] = 1; n > 0 {
+			out[p] = sum / n
 		}
 	}
-	sink := len(batches) + pools*m.slots
-	g := flow.NewNetwork(sink + 1)
-	total := 0.0
-	for i := range batches {
-		total += batches[i].work
-	}
-	unit := max(total/1e7, 1e-9) // pool·seconds
-	for p := range pools {
-		for k := range m.slots {
-			if _, err := g.Arc(len(batches)+p*m.slots+k, sink, int64(m.room(k)/ratio[p]/unit), 0); err != nil {
-				return fmt.Errorf("bound: %w", err)
-			}
-		}
-	}
-	most := m.connect(g, batches, pools, sink)
-	for i := range batches {
-		g.Send(i, sink, int64(batches[i].work/unit))
-	}
-	for p := range pools {
-		row := make([]float64, m.slots)
-		for k := range row {
-			// Grams per unit of the flow are per pool·second of the first pool.
-			row[k] = min(g.Price(len(batches)+p*m.slots+k, sink), most) / ratio[p]
-		}
-		m.prices = append(m.prices, row)
-	}
-	return nil
+	return out
 }
 
 // connect lays the arcs of the batches. What fits nowhere goes to the sink

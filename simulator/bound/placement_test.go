@@ -30,7 +30,7 @@ func drawConfig(t *rapid.T) *simulator.Config {
 	c := &simulator.Config{Start: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Horizon: time.Duration(hours) * time.Hour, Slot: time.Hour, Core: scheduler.DefaultConfig()}
 	for i := range n {
 		cs = append(cs, state.Cluster{
-			ID: wattle.ClusterID(fmt.Sprint("c", i)), Zone: wattle.ZoneID(fmt.Sprint("Z", i)), Region: wattle.RegionID(fmt.Sprint("r", i)),
+			ID: wattle.ClusterID(fmt.Sprint("c", i)), Zone: wattle.ZoneID(fmt.Sprint("Z", i)), Region: wattle.RegionID(fmt.Sprint("r", i)), Jurisdiction: []string{"EU", "US"}[i%2],
 			PUE: rapid.Float64Range(1, 1.6).Draw(t, "pue"), Longitude: float64(20 * i), Price: state.Price{PerGBSecond: 1e-5, Round: time.Millisecond},
 			Pools: []state.Pool{{Name: "p", Nodes: rapid.IntRange(1, 3).Draw(t, "nodes"), Hardware: "h", Speed: rapid.Float64Range(0.5, 2).Draw(t, "speed"),
 				Machine: power.Machine{VCPU: 8, Memory: 16 * wattle.GiB, IdlePerVCPU: 0.7, MaxPerVCPU: 4, DRAMPerGiB: 0.3}}},
