@@ -108,7 +108,7 @@ func energyFamilies(out []Family) {
 		Help:   "Energy of the cover that no function has."}
 	out[waitingEnergy] = Family{Name: "wattle_waiting_energy_joules", Type: GaugeType, Unit: "joules",
 		Labels: []string{"component"},
-		Help:   "Energy of the cover that waits for the name of its owner or for a reading of use."}
+		Help:   "Energy of the cover that waits for the name of its owner, for a reading of use, or, if it is of the platform, for an invocation."}
 	out[functionInvocations] = Family{Name: "wattle_function_invocations_total", scale: 1, sparse: true,
 		Labels: []string{"namespace", "function", "start"},
 		Help:   "Invocations that ended, as the platform counts them."}

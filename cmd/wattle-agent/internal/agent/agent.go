@@ -96,6 +96,7 @@ type Agent struct {
 	last     time.Time
 	cpu      time.Duration
 	books    books
+	shares   shares
 	control  map[uint64]time.Duration // processor time of the platform's cgroups
 	finished tally
 
@@ -133,6 +134,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a := &Agent{cfg: cfg, node: node, byID: map[uint64]*cgroup.Usage{}, control: map[uint64]time.Duration{}}
 	a.books.init()
+	a.shares.of = map[functionKey]*share{}
 	a.finished.fractions = map[finishedKey]float64{}
 	a.attr, err = attribution.New(cfg.Divide, a.resolve)
 	return a, err
@@ -207,6 +209,7 @@ func (a *Agent) round(ctx context.Context, now time.Time) {
 	})
 	a.report(err)
 	a.learn()
+	a.tellApart()
 	a.emit()
 	a.snap.Missed += a.late()
 	a.last, a.dirty = now, true

@@ -54,11 +54,10 @@ func (a *Agent) emit() {
 		return
 	}
 	intensity, known := a.cfg.Carbon.Add(a.samples, a.now)
-	a.accounts = a.attr.AppendAccounts(a.accounts[:0])
 	for i := range a.accounts {
 		acc := &a.accounts[i]
 		g := a.books.function(acc.Namespace, acc.Function)
-		total := acc.Charges.Sum().Sum()
+		total := a.shareOf(i).total(acc)
 		if known { // otherwise its energy waits like the node's
 			g.operational += (total - g.energy).Joules().At(intensity)
 			g.energy = total

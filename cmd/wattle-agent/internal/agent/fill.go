@@ -16,14 +16,13 @@ func (a *Agent) fill() {
 	s := &a.snap
 	s.Node, s.At = a.cfg.Node, a.now
 	s.Zones, s.Meters = a.node.Zones(), a.node.Meters()
-	a.accounts = a.attr.AppendAccounts(a.accounts[:0])
 	s.Functions = s.Functions[:0]
 	for i := range a.accounts {
-		s.Functions = appendFunction(s.Functions, &a.accounts[i])
+		s.Functions = a.shareOf(i).append(s.Functions, &a.accounts[i])
 	}
 	s.Other = s.Other[:0]
 	for c := range wattle.Component(components) {
-		s.Other = appendOther(s.Other, c, a.attr.Balance(c))
+		s.Other = appendOther(s.Other, c, a.attr.Balance(c), a.shares.pool[c])
 	}
 	s.Collectors = s.Collectors[:0]
 	if a.cfg.Usage != nil {
@@ -36,29 +35,14 @@ func (a *Agent) fill() {
 	}
 }
 
-func appendFunction(dst []exporter.FunctionEnergy, acc *attribution.Account) []exporter.FunctionEnergy {
-	for c, ch := range acc.Charges {
-		row := exporter.FunctionEnergy{Namespace: acc.Namespace, Function: acc.Function, Component: wattle.Component(c)}
-		if ch.Active > 0 {
-			row.Share, row.Energy = exporter.Active, ch.Active
-			dst = append(dst, row)
-		}
-		if ch.Idle > 0 {
-			row.Share, row.Energy = exporter.Idle, ch.Idle
-			dst = append(dst, row)
-		}
-	}
-	return dst
-}
-
-func appendOther(dst []exporter.OtherEnergy, c wattle.Component, b attribution.Balance) []exporter.OtherEnergy {
+func appendOther(dst []exporter.OtherEnergy, c wattle.Component, b attribution.Balance, pool wattle.Microjoules) []exporter.OtherEnergy {
 	if b.Metered == 0 {
 		return dst
 	}
 	return append(dst,
 		exporter.OtherEnergy{Component: c, Reason: exporter.Unallocated, Energy: b.Unallocated},
 		exporter.OtherEnergy{Component: c, Reason: exporter.System, Energy: b.System},
-		exporter.OtherEnergy{Component: c, Reason: exporter.Waiting, Energy: b.Held + b.Pending})
+		exporter.OtherEnergy{Component: c, Reason: exporter.Waiting, Energy: b.Held + b.Pending + pool})
 }
 
 // late counts the rounds that should have been run since the last one.

@@ -16,7 +16,8 @@ import (
 type tally struct {
 	fractions map[finishedKey]float64
 	estimates []disaggregate.Estimate
-	energy    map[finishedKey]wattle.Joules
+	energy    map[finishedKey]wattle.Joules // of one with its shares
+	active    map[finishedKey]float64       // of one without, in J
 }
 
 type finishedKey struct {
@@ -38,22 +39,42 @@ func (a *Agent) learn() {
 	idle := func(z attribution.Zone) (wattle.Watts, bool) { return a.attr.IdlePower(z) }
 	a.cfg.Learn.Learn(a.now, idle, func(d learn.Done) {
 		a.finished.refresh(a.cfg.Learn.Filter())
-		for _, r := range d.Runs {
+		for i := range d.Runs {
+			r := &d.Runs[i]
+			a.shares.count(r, &a.finished)
 			a.finish(r.Function, exporter.Warm, r.Warm)
 			a.finish(r.Function, exporter.Cold, r.Cold)
 		}
 	})
 }
 
+// tellApart lists the accounts of the round and divides what grew.
+func (a *Agent) tellApart() {
+	a.accounts = a.attr.AppendAccounts(a.accounts[:0])
+	if a.cfg.Learn != nil {
+		a.shares.divide(a.accounts, a.cfg.Control, a.now)
+	}
+}
+
+// shareOf is what is told apart of an account of the round, or nil.
+func (a *Agent) shareOf(i int) *share {
+	if i < len(a.shares.ours) {
+		return a.shares.ours[i]
+	}
+	return nil
+}
+
 func (t *tally) refresh(f *disaggregate.Filter) {
 	t.estimates = f.AppendEstimates(t.estimates[:0])
 	if t.energy == nil {
-		t.energy = map[finishedKey]wattle.Joules{}
+		t.energy, t.active = map[finishedKey]wattle.Joules{}, map[finishedKey]float64{}
 	}
 	clear(t.energy)
+	clear(t.active)
 	for i := range t.estimates {
 		e := &t.estimates[i]
-		t.energy[finishedKey{e.Function, e.Cold}] = e.Total()
+		k := finishedKey{e.Function, e.Cold}
+		t.energy[k], t.active[k] = e.Total(), max(e.Active.Value, 0)
 	}
 }
 
