@@ -161,7 +161,7 @@ func (p *parts) readNode(s *settings.Settings, c *agent.Config, sources *tape.No
 	sources.Usage, sources.Owners = p.tree, owners.New(pods)
 	sources.Batches = func() []learn.Batch { return p.inbox.Drain(time.Now()) }
 	if len(p.meters.GPUs) > 0 {
-		sources.GPUs = &joined{meters: p.meters.GPUs, join: owners.NewGPUs(s.Proc, pods)}
+		sources.GPUs = &joined{meters: p.meters.GPUs, join: owners.NewGPUs(s.Proc, pods), asked: map[string]int{}}
 	}
 	c.Divide.CPU, c.Divide.Memory = s.Attribution.CPU, s.Attribution.Memory
 	if c.Divide.CPU == 0 {

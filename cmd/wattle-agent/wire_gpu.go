@@ -13,23 +13,46 @@ import (
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/owners"
 	"github.com/wattle-project/wattle/telemetry/attribution"
 	"github.com/wattle-project/wattle/telemetry/cgroup"
+	"github.com/wattle-project/wattle/telemetry/gpu"
 )
 
-// joined finds the containers behind what the first meter with an answer says.
+// joined finds the containers behind what the meters say of boards.
 type joined struct {
 	meters []meters.User
 	join   *owners.GPUs
+
+	asked     map[string]int // board to the meter that is believed
+	uses      []gpu.Use
+	instances []gpu.Instance
 }
 
-// Uses asks the meters in the order of the chain: two that see the same boards
-// must not be added up.
+// Uses believes, board by board, the first meter of the chain that knows who
+// used it: what two meters say of one board must not be added up.
 func (j *joined) Uses(dst []attribution.GPUUse, usage []cgroup.Usage) []attribution.GPUUse {
-	for _, m := range j.meters {
-		if uses := m.Uses(); len(uses) > 0 {
-			return j.join.Join(dst, uses, m.Instances(), usage)
+	clear(j.asked)
+	j.choose(func(u gpu.Use) bool { return u.PID > 0 || u.Owner.Pod != "" })
+	j.choose(func(gpu.Use) bool { return true })
+	j.uses, j.instances = j.uses[:0], j.instances[:0]
+	for i, m := range j.meters {
+		for _, u := range m.Uses() {
+			if j.asked[u.Board] == i {
+				j.uses = append(j.uses, u)
+			}
+		}
+		j.instances = append(j.instances, m.Instances()...)
+	}
+	return j.join.Join(dst, j.uses, j.instances, usage)
+}
+
+// choose picks a meter for boards that have none yet.
+func (j *joined) choose(tells func(gpu.Use) bool) {
+	for i, m := range j.meters {
+		for _, u := range m.Uses() {
+			if _, done := j.asked[u.Board]; !done && tells(u) {
+				j.asked[u.Board] = i
+			}
 		}
 	}
-	return dst
 }
 
 // memory reads the machine's memory from meminfo.

@@ -7,7 +7,7 @@ type part struct {
 	weight uint64
 	quota  uint64 // result
 	rest   uint64 // remainder of the division
-	slot   int    // whose claim it is; -1 is the unallocated part
+	slot   int    // whose claim it is, or nobody or outside
 }
 
 // apportion sets the quotas so that they are proportional to the weights and

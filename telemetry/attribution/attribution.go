@@ -37,7 +37,8 @@ type Usage struct {
 	Gone bool
 }
 
-// GPUUse is the use of a GPU by one container.
+// GPUUse is the use of a GPU by one container. Use by an ID that is not in Usage
+// is work outside containers, which the system pays for.
 type GPUUse struct {
 	ID       uint64          // of the container, as in Usage
 	Device   wattle.DeviceID // the physical GPU, also for a part of it
@@ -249,10 +250,20 @@ func (a *Attributor) account(o Owner) *Account {
 	return acc
 }
 
-// book adds energy to whoever holds slot; -1 is nobody.
+// Claims that are of no container.
+const (
+	nobody  = -1 // what is not allocated
+	outside = -2 // work outside containers
+)
+
+// book adds energy to whoever holds slot.
 func (a *Attributor) book(slot int, c wattle.Component, ch Charge) {
-	if slot < 0 {
+	switch slot {
+	case nobody:
 		a.rest[c].add(ch)
+		return
+	case outside:
+		a.system.Charges[c].add(ch)
 		return
 	}
 	e := &a.entities[slot]

@@ -177,21 +177,24 @@ func TestGPUByActivityTimesSlices(t *testing.T) {
 	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "a", 0), cpu(2, "b", 0)}, Energy: []wattle.Sample{sample(wattle.GPU, "G", -1, 0, 1)}})
 	a.Step(Input{
 		At: at(1), UsageRead: true, Usage: []Usage{cpu(1, "a", 0), cpu(2, "b", 0)},
-		Energy: []wattle.Sample{sample(wattle.GPU, "G", 0, 1, 270)},
+		Energy: []wattle.Sample{sample(wattle.GPU, "G", 0, 1, 370)},
 		GPU: []GPUUse{
 			{ID: 1, Device: "G", Activity: 0.5, Slices: 4, OfSlices: 8},
 			{ID: 2, Device: "G", Activity: 1, Slices: 2, OfSlices: 8},
-			{ID: 9, Device: "G", Activity: 1},  // unknown container
-			{ID: 1, Device: "no", Activity: 1}, // unknown device
+			{ID: 9, Device: "G", Activity: 0.5, Slices: 4, OfSlices: 8}, // unknown container
+			{ID: 1, Device: "no", Activity: 1},                          // unknown device
 		},
 	})
 	for f, want := range map[string][2]float64{"a": {100, 35}, "b": {100, 17.5}} {
 		if active, idle := energyOf(a, f, wattle.GPU); active != want[0] || idle != want[1] {
-			t.Errorf("%s: %g and %g J, want %v: 200 J dynamic, 70 J idle by slices", f, active, idle, want)
+			t.Errorf("%s: %g and %g J, want %v: 300 J dynamic, 70 J idle by slices", f, active, idle, want)
 		}
 	}
 	if u := a.Unallocated()[wattle.GPU].Idle.Joules(); u != 17.5+1 { // 1 J of the first step had no holder
 		t.Errorf("unallocated idle %g J, want 18.5", float64(u))
+	}
+	if s := a.System()[wattle.GPU].Active.Joules(); s != 100 {
+		t.Errorf("the unknown container's use is %g J of the system, want 100", float64(s))
 	}
 	checkBalance(t, a)
 }

@@ -19,6 +19,7 @@ type zone struct {
 	metered wattle.Microjoules
 	idle    baseline
 	paid    []paid // by slot
+	stray   uint64 // as paid.gpu, of no known container
 }
 
 // paid is the use of a container up to which a zone has charged it.
@@ -86,12 +87,17 @@ func (a *Attributor) takeGPU(in Input) {
 	for _, g := range in.GPU {
 		slot, ok := a.slots[g.ID]
 		z := a.byZone[Zone{wattle.GPU, g.Device}]
-		if !ok || z == nil {
+		if z == nil {
 			continue
 		}
 		share := shareOf(g)
+		use := uint64(math.Round(clampUnit(g.Activity) * float64(share)))
+		if !ok {
+			z.stray += use
+			continue
+		}
 		z.paid[slot].share += share
-		z.paid[slot].gpu += uint64(math.Round(clampUnit(g.Activity) * float64(share)))
+		z.paid[slot].gpu += use
 	}
 }
 
@@ -136,7 +142,7 @@ func (a *Attributor) spread(z *zone, e wattle.Microjoules, claims []part, as fun
 		return
 	}
 	if !apportion(uint64(e), claims, a.byRest) {
-		a.book(-1, z.Component, as(e))
+		a.book(nobody, z.Component, as(e))
 		return
 	}
 	for i := range claims {
@@ -155,6 +161,9 @@ func (a *Attributor) claimsOnActive(z *zone) []part {
 	}
 	if z.Component == wattle.GPU {
 		a.claim(z, gpuUse)
+		if z.stray > 0 {
+			a.parts = append(a.parts, part{weight: z.stray, slot: outside})
+		}
 	} else {
 		a.claim(z, cpuUse)
 	}
@@ -196,7 +205,7 @@ func (a *Attributor) claimsOnIdle(z *zone) []part {
 		sum += a.parts[i].weight
 	}
 	if sum < capacity {
-		a.parts = append(a.parts, part{weight: capacity - sum, slot: -1})
+		a.parts = append(a.parts, part{weight: capacity - sum, slot: nobody})
 	}
 	return a.parts
 }
@@ -207,6 +216,7 @@ func gpuReserved(p *paid, _ *entity) uint64    { return p.share }
 
 // markPaid notes that z has charged all use up to now.
 func (a *Attributor) markPaid(z *zone) {
+	z.stray = 0
 	for slot := range a.entities {
 		e, p := &a.entities[slot], &z.paid[slot]
 		p.cpu, p.pages, p.gpu = e.usage.CPU, e.pages, 0

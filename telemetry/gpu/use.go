@@ -1,7 +1,8 @@
 package gpu
 
 // Use is a share of a board's dynamic energy in the last interval. The shares
-// of one board sum to 1, or there are none when nothing is known.
+// of one board sum to 1. Where nothing is known of who used a board, one Use
+// without process and owner stands for all of it.
 type Use struct {
 	Board    string // UUID
 	Instance string // MIG instance key, or empty
@@ -62,7 +63,7 @@ func appendOwners(dst []Use, b *Board, part Use) []Use {
 		}
 		dst = append(dst, u)
 	}
-	if n == 0 && part.Instance != "" {
+	if n == 0 {
 		dst = append(dst, part)
 	}
 	return dst

@@ -74,7 +74,7 @@ func (a *Aside) Poll(ctx context.Context) {
 	readings, err := a.inner.Read(ctx, nil)
 	zones := append([]telemetry.Zone(nil), a.inner.Zones()...)
 	var uses []gpu.Use
-	if u, ok := a.inner.(User); ok {
+	if u, ok := a.inner.(interface{ Uses() []gpu.Use }); ok {
 		uses = append(uses, u.Uses()...)
 	}
 	var parts []gpu.Instance

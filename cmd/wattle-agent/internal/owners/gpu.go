@@ -15,44 +15,93 @@ import (
 
 // GPUs finds the container behind each use of a board. It is for one goroutine.
 type GPUs struct {
-	proc  string
-	pods  Pods
-	byKey map[string]uint64 // cgroup path to ID
-	byID  map[string]uint64 // container id to ID
-	parts map[string]part   // MIG instance to its slices
-	want  map[string]float64
+	proc   string
+	pods   Pods
+	byKey  map[string]uint64 // cgroup path to ID
+	byID   map[string]uint64 // container id to ID
+	parts  map[string]part   // MIG instance to its slices
+	top    map[string]float64
+	claims []claim
 }
 
 // part is a number of compute slices of a board.
 type part struct{ slices, of int }
 
+// claim is what one container used of a board or of one of its instances.
+type claim struct {
+	id              uint64
+	board, instance string
+	share           float64 // of what all used of the board
+}
+
+// nobody is the ID of work outside containers; cgroups count from 1.
+const nobody = 0
+
 // NewGPUs returns a GPUs that reads process cgroups below proc; pods is nil on
 // hosts without Kubernetes.
 func NewGPUs(proc string, pods Pods) *GPUs {
-	return &GPUs{proc: proc, pods: pods, byKey: map[string]uint64{}, byID: map[string]uint64{}, parts: map[string]part{}, want: map[string]float64{}}
+	return &GPUs{proc: proc, pods: pods, byKey: map[string]uint64{}, byID: map[string]uint64{}, parts: map[string]part{}, top: map[string]float64{}}
 }
 
 // Join appends who used which board. What the driver says of processes is
 // finest; else the container that the meter names; else those to which the
-// kubelet gave the board or MIG instance, in equal parts. A use whose container
-// is unknown stays with the node.
+// kubelet gave the board or MIG instance, in equal parts. Work whose container
+// is unknown is listed under the ID 0, so that no other container pays for it.
+// A container that holds a part without using it is listed as idle. There is
+// one entry for each container and part, and those of one part share its slices.
 func (g *GPUs) Join(dst []attribution.GPUUse, uses []gpu.Use, instances []gpu.Instance, usage []cgroup.Usage) []attribution.GPUUse {
 	if len(uses) == 0 {
 		return dst
 	}
 	g.index(instances, usage)
-	start := len(dst)
+	g.claims = g.claims[:0]
 	for _, u := range uses {
 		ids := g.containers(u)
-		p := g.part(u.Instance)
 		for _, id := range ids {
-			dst = append(dst, attribution.GPUUse{
-				ID: id, Device: wattle.DeviceID(u.Board), Activity: u.Share / float64(len(ids)), Slices: p.slices, OfSlices: p.of,
-			})
+			g.claim(claim{id, u.Board, u.Instance, u.Share / float64(len(ids))})
 		}
+		if len(ids) == 0 {
+			g.claim(claim{nobody, u.Board, u.Instance, u.Share})
+		}
+	}
+	for _, u := range uses {
+		for _, id := range g.holders(u) {
+			g.claim(claim{id, u.Board, u.Instance, 0})
+		}
+	}
+	start := len(dst)
+	for _, c := range g.claims {
+		p := g.part(c.instance)
+		dst = append(dst, attribution.GPUUse{
+			ID: c.id, Device: wattle.DeviceID(c.board), Activity: c.share, Slices: p.slices, OfSlices: p.of * g.claimants(c),
+		})
 	}
 	g.scale(dst[start:])
 	return dst
+}
+
+// claim adds to what a container used of a part already: it may run several
+// processes there, and holds the part once.
+func (g *GPUs) claim(c claim) {
+	for i := range g.claims {
+		x := &g.claims[i]
+		if x.id == c.id && x.board == c.board && x.instance == c.instance {
+			x.share += c.share
+			return
+		}
+	}
+	g.claims = append(g.claims, c)
+}
+
+// claimants is the number of containers that share the part of c.
+func (g *GPUs) claimants(c claim) int {
+	n := 0
+	for _, x := range g.claims {
+		if x.id != nobody && x.board == c.board && x.instance == c.instance {
+			n++
+		}
+	}
+	return max(n, 1)
 }
 
 func (g *GPUs) index(instances []gpu.Instance, usage []cgroup.Usage) {
@@ -99,14 +148,14 @@ func (g *GPUs) part(instance string) part {
 // scale turns shares of a board into activities of the parts of it: activity ×
 // slices keeps the proportion of the shares, and no activity exceeds 1.
 func (g *GPUs) scale(uses []attribution.GPUUse) {
-	clear(g.want)
+	clear(g.top)
 	for i := range uses {
 		u := &uses[i]
 		u.Activity *= float64(u.OfSlices) / float64(u.Slices)
-		g.want[string(u.Device)] = max(g.want[string(u.Device)], u.Activity)
+		g.top[string(u.Device)] = max(g.top[string(u.Device)], u.Activity)
 	}
 	for i := range uses {
-		if top := g.want[string(uses[i].Device)]; top > 0 {
+		if top := g.top[string(uses[i].Device)]; top > 0 {
 			uses[i].Activity /= top
 		}
 	}
@@ -119,13 +168,25 @@ func (g *GPUs) containers(u gpu.Use) []uint64 {
 		}
 		return nil
 	}
+	if u.Owner.Pod == "" {
+		return g.holders(u)
+	}
+	return g.known(func(c *kube.Container) bool { return named(u.Owner, c) })
+}
+
+// holders are the containers to which the kubelet gave the part that u is of.
+func (g *GPUs) holders(u gpu.Use) []uint64 {
+	return g.known(func(c *kube.Container) bool { return holds(c, u) })
+}
+
+// known lists the cgroups of the containers that match.
+func (g *GPUs) known(match func(*kube.Container) bool) []uint64 {
 	if g.pods == nil {
 		return nil
 	}
 	var ids []uint64
 	for _, c := range g.pods.Current().Containers() {
-		id, known := g.byID[c.ID]
-		if known && (named(u.Owner, c) || u.Owner.Pod == "" && holds(c, u)) {
+		if id, ok := g.byID[c.ID]; ok && match(c) {
 			ids = append(ids, id)
 		}
 	}
@@ -133,7 +194,7 @@ func (g *GPUs) containers(u gpu.Use) []uint64 {
 }
 
 func named(o gpu.Owner, c *kube.Container) bool {
-	return o.Pod != "" && o.Pod == c.Pod && o.Namespace == c.PodNamespace && (o.Container == "" || o.Container == c.Name)
+	return o.Pod == c.Pod && o.Namespace == c.PodNamespace && (o.Container == "" || o.Container == c.Name)
 }
 
 func holds(c *kube.Container, u gpu.Use) bool {
