@@ -239,7 +239,7 @@ func TestAgentCountsWhatWasSpent(t *testing.T) {
 // checkSums: functions + unattributed + waiting = node, to the microjoule.
 func checkSums(t *testing.T, m metrics) {
 	t.Helper()
-	for _, c := range []string{"package", "dram"} {
+	for _, c := range []string{"package", "dram", "gpu", "platform", "other"} {
 		node := m.sum("wattle_node_energy_joules_total", "component="+c)
 		parts := m.sum("wattle_function_energy_joules_total", "component="+c) +
 			m.sum("wattle_unattributed_energy_joules_total", "component="+c) + m.sum("wattle_waiting_energy_joules", "component="+c)
