@@ -161,7 +161,7 @@ func (b *builder) plugin(p settings.Plugin) {
 	c := host.DefaultConfig(p.Path)
 	c.Name = cmp.Or(p.Name, strings.TrimPrefix(filepath.Base(p.Path), "wattle-"))
 	c.Args, c.Env, c.Checksum, c.Unverified = p.Args, p.Env, p.Checksum, p.Unverified
-	c.Logger = b.log
+	c.Logger, c.Notify = b.log, announce(c.Name, b.log)
 	m, err := host.New(c)
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("plugin %s: %w", p.Path, err))

@@ -2,6 +2,10 @@ package meters
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/wattle-project/wattle/plugins/host"
 	"github.com/wattle-project/wattle/plugins/proto"
@@ -32,10 +36,16 @@ func (p *Plugin) Status() host.Status { return p.host.Status() }
 // Run keeps the process alive until ctx ends.
 func (p *Plugin) Run(ctx context.Context) error { return p.host.Run(ctx) }
 
-// Read asks the process.
+// Read asks the process. Readings that the host only repeats, because there is
+// no process or its meter is sick, are left out: registers go on meanwhile, so
+// nothing is lost when the next one comes, and that nobody answers shows.
 func (p *Plugin) Read(ctx context.Context, dst []telemetry.Reading) ([]telemetry.Reading, error) {
 	var err error
+	before := p.host.Status().LastRead
 	p.buf, err = p.host.Read(ctx, p.buf[:0])
+	if s := p.host.Status(); err == nil && s.LastRead.Equal(before) {
+		p.buf, err = p.buf[:0], silent(p.Name(), s)
+	}
 	p.zones, p.uses = p.zones[:0], p.uses[:0]
 	for _, z := range p.host.Zones() {
 		p.zones = append(p.zones, telemetry.Zone(z))
@@ -50,4 +60,31 @@ func (p *Plugin) Read(ctx context.Context, dst []telemetry.Reading) ([]telemetry
 		})
 	}
 	return dst, err
+}
+
+// silent says why a process gave nothing new.
+func silent(name string, s host.Status) error {
+	err := s.LastError
+	if err == nil {
+		err = errors.New("its meter cannot be read")
+	}
+	return fmt.Errorf("plugin %s is %s: %w", name, s.State, err)
+}
+
+// announce returns a function that logs when a process begins to serve, and each
+// new reason why it does not.
+func announce(name string, log *slog.Logger) func(host.Status) {
+	last := ""
+	return func(s host.Status) {
+		switch s.State {
+		case host.Serving:
+			last = ""
+			log.Info("plugin serves", "plugin", name, "pid", s.PID)
+		case host.Waiting, host.Open:
+			if why := fmt.Sprint(s.LastError); why != last {
+				last = why
+				log.Warn("plugin does not serve; it is started again", "plugin", name, "state", s.State, "at", s.Next.Format(time.RFC3339), "error", s.LastError)
+			}
+		}
+	}
 }
