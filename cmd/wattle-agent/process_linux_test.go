@@ -133,8 +133,14 @@ func (p *process) logged() string {
 // wait asks until cond holds, for at most 20 s.
 func (p *process) wait(what string, cond func() bool) {
 	p.t.Helper()
+	p.waitFor(20*time.Second, what, cond)
+}
+
+// waitFor asks until cond holds.
+func (p *process) waitFor(most time.Duration, what string, cond func() bool) {
+	p.t.Helper()
 	for begin := time.Now(); !cond(); time.Sleep(20 * time.Millisecond) {
-		if time.Since(begin) > 20*time.Second {
+		if time.Since(begin) > most {
 			p.t.Fatalf("still not: %s\n%s", what, p.logged())
 		}
 	}
