@@ -3,6 +3,7 @@ package simulator
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -80,6 +81,9 @@ func (c *Config) Validate() error {
 	case len(c.Grid) != len(c.Fleet.Clusters):
 		return fmt.Errorf("simulator: %d grids for %d clusters", len(c.Grid), len(c.Fleet.Clusters))
 	}
+	if e := c.atRest(); e > math.MaxInt64/2 {
+		return fmt.Errorf("simulator: the fleet draws %.3g µJ at rest until the horizon, more than can be counted: shorten the horizon or shrink the fleet", e)
+	}
 	for i, g := range c.Grid {
 		if len(g) < c.slots() {
 			return fmt.Errorf("simulator: the grid of %s has %d slots, want %d", c.Fleet.Clusters[i].ID, len(g), c.slots())
@@ -91,6 +95,15 @@ func (c *Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+// atRest is the µJ that the whole fleet would draw without work.
+func (c *Config) atRest() (sum float64) {
+	for i := range c.Fleet.Pools {
+		p := &c.Fleet.Pools[i]
+		sum += float64(float64(p.Machine.Idle())*float64(p.Nodes)) * c.Horizon.Seconds() * 1e6
+	}
+	return sum
 }
 
 // slots is the number of slots that the horizon touches.

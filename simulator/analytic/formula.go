@@ -47,3 +47,37 @@ func LossMM1K(a float64, k int) float64 {
 // WaitMG1 is the mean wait in M/G/1 whose service has mean s and squared
 // coefficient of variation scv (Pollaczek and Khinchine): ρs(1 + scv)/(2(1 − ρ)).
 func WaitMG1(rate, s, scv float64) float64 { return WaitMD1(rate, s) * (1 + scv) }
+
+// WaitDM1 is the mean wait in D/M/1 at even gaps of 1/rate and mean service time
+// s: σs/(1 − σ), where σ is the root below 1 of σ = e^(−(1 − σ)/(rate·s)).
+func WaitDM1(rate, s float64) float64 {
+	root := 0.0
+	for range 1000 {
+		root = math.Exp(-(1 - root) / (rate * s))
+	}
+	return root * s / (1 - root)
+}
+
+// PresentMM1K is the mean number in a system of one server with room for k at an
+// offered load of a ≠ 1: a/(1 − a) − (k + 1)a^(k+1)/(1 − a^(k+1)).
+func PresentMM1K(a float64, k int) float64 {
+	full := math.Pow(a, float64(k+1))
+	return a/(1-a) - float64(k+1)*full/(1-full)
+}
+
+// ColdMixture is the share of cold starts, as ColdPoisson, of independent gaps
+// that are a mixture of exponentials.
+func ColdMixture(m []Branch, t float64) (share float64) {
+	for _, b := range m {
+		share += float64(b.Share * ColdPoisson(b.Rate, t))
+	}
+	return share
+}
+
+// IdleMixture is the idle seconds per invocation where ColdMixture are cold.
+func IdleMixture(m []Branch, t float64) (idle float64) {
+	for _, b := range m {
+		idle += float64(b.Share * IdlePoisson(b.Rate, t))
+	}
+	return idle
+}
