@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -183,5 +184,14 @@ func TestResultsDoNotDependOnCachesOrProcessors(t *testing.T) {
 		if got := run(v[0], v[1]); got != want {
 			t.Errorf("%d plans on %d processors: result %s, want %s", v[0], v[1], got, want)
 		}
+	}
+}
+
+// Energy that no counter holds is refused, not a panic at the end of the run.
+func TestEnergyThatCannotBeCountedIsRefused(t *testing.T) {
+	c := testConfig(t, 1, &poisson{rates: []float64{1}, length: time.Minute, seed: 1})
+	c.Fleet.Pools[0].Nodes = 1 << 40
+	if _, err := Run(context.Background(), c); err == nil || !strings.Contains(err.Error(), "more than can be counted") {
+		t.Errorf("%v", err)
 	}
 }
