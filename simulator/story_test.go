@@ -20,14 +20,17 @@ import (
 	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/scheduler/stage"
 	"github.com/wattle-project/wattle/scheduler/state"
+	"github.com/wattle-project/wattle/simulator/signal"
 	"github.com/wattle-project/wattle/simulator/trace"
 )
 
 // TestStories runs whole simulations from text. Commands:
 //
-//	cluster ID grid=G[,G…] [vcpu= nodes= speed= pue= lon= gpu= mig=]   one intensity per slot, the last one lasts
+//	cluster ID grid=G[,G…] [past= vcpu= nodes= speed= pue= lon= gpu= mig=]   one intensity per slot, the last one lasts; past is
+//	           what the grid did in the slots of each of the 7 days before, unknown if absent
 //	function ID [cpu= memory= exec= cold= home= concurrency= max= gpu= deadline= slo= residency= interruptible]
 //	config [horizon= slot= queue= order= keep= once= defer= deferral= threshold= max-delay= pick= seen=ID:G[,G…] ahead=N epochs]
+//	fault CLUSTER KIND from=D to=D [by=N] [delay=D]   from then on the scheduler sees every grid through its feed, and the quality is printed
 //	prewarm FUNCTION on=TARGET at=D until=D [copies=N]
 //	run        input lines "AT FUNCTION [SCALE]"; prints what the core was told, then the account
 func TestStories(t *testing.T) {
@@ -46,7 +49,9 @@ type experiment struct {
 	cfg      Config
 	clusters []state.Cluster
 	grid     map[wattle.ClusterID][]wattle.GramsPerKWh
+	past     map[wattle.ClusterID][]wattle.GramsPerKWh
 	seenBy   map[wattle.ClusterID][]wattle.GramsPerKWh
+	faults   map[wattle.ClusterID][]signal.Fault
 	ahead    int
 	deferral string
 	patience lifecycle.DeferralConfig
@@ -61,6 +66,8 @@ func (s *experiment) command(d *datadriven.TestData) string {
 		s.function(d)
 	case "config":
 		s.configure(d)
+	case "fault":
+		s.fault(d)
 	case "prewarm":
 		s.log.prewarm(s.t, d)
 	case "run":
@@ -108,10 +115,11 @@ func (s *experiment) cluster(d *datadriven.TestData) {
 	c := state.Cluster{ID: id, Zone: wattle.ZoneID("Z-" + id), Region: wattle.RegionID(id), PUE: 1, Jurisdiction: "EU", Price: state.Price{PerGBSecond: 1e-5}}
 	p := state.Pool{Name: "cpu", Nodes: 1, Hardware: "test", Speed: 1, Machine: power.Machine{VCPU: 4, Memory: 16 * wattle.GiB, IdlePerVCPU: 1, MaxPerVCPU: 4}}
 	if s.grid == nil {
-		s.grid = make(map[wattle.ClusterID][]wattle.GramsPerKWh)
+		s.grid, s.past = make(map[wattle.ClusterID][]wattle.GramsPerKWh), make(map[wattle.ClusterID][]wattle.GramsPerKWh)
 	}
 	options(s.t, d, 1, map[string]func([]string){
 		"grid":         func(v []string) { s.grid[id] = intensities(v) },
+		"past":         func(v []string) { s.past[id] = intensities(v) },
 		"vcpu":         func(v []string) { p.Machine.VCPU = whole(v) },
 		"nodes":        func(v []string) { p.Nodes = whole(v) },
 		"speed":        func(v []string) { p.Speed = decimal(v) },
@@ -178,6 +186,51 @@ func (s *experiment) configure(d *datadriven.TestData) {
 	})
 }
 
+func (s *experiment) fault(d *datadriven.TestData) {
+	f := signal.Fault{}
+	_ = must(0, f.Kind.UnmarshalText([]byte(d.CmdArgs[1].Key)))
+	options(s.t, d, 2, map[string]func([]string){
+		"from":  func(v []string) { f.From = s.cfg.Start.Add(span(v)) },
+		"to":    func(v []string) { f.To = s.cfg.Start.Add(span(v)) },
+		"by":    func(v []string) { f.Factor = decimal(v) },
+		"delay": func(v []string) { f.Delay = span(v) },
+	})
+	if s.faults == nil {
+		s.faults = make(map[wattle.ClusterID][]signal.Fault)
+	}
+	id := wattle.ClusterID(d.CmdArgs[0].Key)
+	s.faults[id] = append(s.faults[id], f)
+}
+
+// feed puts signal.Observed between what the grids do and what the scheduler sees.
+func (s *experiment) feed(c *Config) (f through) {
+	for i := range c.Fleet.Clusters {
+		id, start := c.Fleet.Clusters[i].ID, c.Start
+		var values []float64
+		if past := s.past[id]; past != nil {
+			start = start.Add(-7 * 24 * time.Hour)
+			for range 7 {
+				for k := range int(24 * time.Hour / c.Slot) {
+					values = append(values, float64(past[min(k, len(past)-1)]))
+				}
+			}
+		}
+		for _, v := range c.Grid[i] {
+			values = append(values, float64(v))
+		}
+		a := must(signal.NewActual(c.Fleet.Clusters[i].Zone, wattle.Lifecycle, start, c.Slot, values))
+		f = append(f, must(signal.NewObserved(a, signal.View{Faults: s.faults[id]})))
+	}
+	return f
+}
+
+// through shows the scheduler the grids as their feeds do.
+type through []*signal.Observed
+
+func (f through) Observe(cluster int, now time.Time) state.ZoneSignal {
+	return state.ZoneSignal{Current: f[cluster].At(now)}
+}
+
 func (s *experiment) run(d *datadriven.TestData) string {
 	c := &s.cfg
 	c.Fleet = must(state.NewFleet(s.clusters))
@@ -197,6 +250,9 @@ func (s *experiment) run(d *datadriven.TestData) string {
 	}
 	if s.seenBy != nil || s.ahead > 0 {
 		c.Feed = distorted{c, s.seenBy, s.ahead}
+	}
+	if s.faults != nil {
+		c.Feed, s.log.signals = s.feed(c), true
 	}
 	s.log.cfg, c.Core.Keeper = c, &s.log
 	s.log.bind()
@@ -300,6 +356,8 @@ type recorder struct {
 	wanted   []wattle.Action
 	prewarms []func()
 	epochs   bool
+	// signals asks for what was known of the grids at each start.
+	signals bool
 }
 
 func (k *recorder) prewarm(t *testing.T, d *datadriven.TestData) {
@@ -362,9 +420,25 @@ func (k *recorder) Step(now time.Time, s *state.Snapshot, e wattle.Event, out []
 			return false
 		})
 	}
+	if e.Kind == wattle.Started && k.signals {
+		k.saw(now, s)
+	}
 	k.b.WriteByte('\n')
 	if e.Kind == wattle.Arrived && len(k.wanted) > 0 {
 		out, k.wanted = append(out, k.wanted...), nil
 	}
 	return k.keep.Step(now, s, e, out)
+}
+
+// saw writes down what is known of every grid: intensity, quality and age.
+func (k *recorder) saw(now time.Time, s *state.Snapshot) {
+	sep := ", seeing"
+	for i := range s.Fleet.Clusters {
+		z, q := s.Signals.Zone(i, now)
+		fmt.Fprintf(&k.b, "%s %s %.4g %s", sep, s.Fleet.Clusters[i].ID, float64(z.Current.Intensity), q)
+		if age := now.Sub(z.Current.FetchedAt); age > 0 && q != wattle.Prior {
+			fmt.Fprintf(&k.b, " %s old", age)
+		}
+		sep = ","
+	}
 }

@@ -26,10 +26,13 @@ const (
 	Frozen
 	// Delayed: values come later by Delay.
 	Delayed
+	// Quota: it refuses to answer, as the allowance of requests or the token is
+	// spent (HTTP 429 or 401). To a scheduler that is a dead feed.
+	Quota
 )
 
 func faultNames() []string {
-	return []string{"dead", "zeros", "nulls", "spike", "stale", "frozen", "delayed"}
+	return []string{"dead", "zeros", "nulls", "spike", "stale", "frozen", "delayed", "quota"}
 }
 
 // String returns the name used in experiment files.
@@ -75,6 +78,9 @@ func (f *Fault) Validate() error {
 }
 
 func (f *Fault) active(ns int64) bool { return ns >= f.From.UnixNano() && ns < f.To.UnixNano() }
+
+// mute reports whether there is no answer at ns.
+func (f *Fault) mute(ns int64) bool { return (f.Kind == Dead || f.Kind == Quota) && f.active(ns) }
 
 func (f *Fault) delay(ns int64) int64 {
 	if f.Kind == Delayed && f.active(ns) {

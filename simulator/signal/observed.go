@@ -112,7 +112,7 @@ func (o *Observed) At(t time.Time) wattle.Signal {
 	if n > 0 {
 		past = o.moved(past, ns, func(at int64) float64 { v, _ := o.sameHour(at); return v })
 	}
-	if v, at, ok := o.lastGood(ns, 2); ok {
+	if v, at, ok := o.lastGood(ns, 2); ok && o.recent(at, ns) {
 		if n == 0 {
 			past = v
 		}
@@ -125,6 +125,14 @@ func (o *Observed) At(t time.Time) wattle.Signal {
 		return o.signal(float64(o.view.Static), wattle.Static, ns, o.actual.start)
 	}
 	return o.signal(float64(wattle.UnknownIntensity), wattle.Prior, ns, o.actual.start)
+}
+
+// recent reports whether a value measured at at may stand in at ns: its period
+// ended less than two periods before. A feed may have shown it later than that.
+func (o *Observed) recent(at, ns int64) bool {
+	p := o.actual.period
+	ended := at - floorMod(at-o.actual.start, p) + p
+	return ns-ended < 2*p
 }
 
 // lastGood is the latest live value of the periods before ns, and its time.
@@ -217,7 +225,7 @@ func (o *Observed) live(ns int64) (v float64, stamp int64, ok bool) {
 	dead := false
 	for i := range o.view.Faults {
 		f := &o.view.Faults[i]
-		dead = dead || f.Kind == Dead && f.active(ns)
+		dead = dead || f.mute(ns)
 		if f.Kind == Frozen && f.active(ns) {
 			shown = min(shown, f.From.UnixNano())
 		}
@@ -270,7 +278,7 @@ func (o *Observed) issue(ns int64) *Forecast {
 
 func (o *Observed) deadAt(ns int64) bool {
 	for i := range o.view.Faults {
-		if f := &o.view.Faults[i]; f.Kind == Dead && f.active(ns) {
+		if o.view.Faults[i].mute(ns) {
 			return true
 		}
 	}

@@ -92,6 +92,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{signal.Fault{Kind: signal.Zeros}, 245, wattle.Historic, faded(truth(245-4*24), 4, 6), 24 * time.Hour},
 		{signal.Fault{Kind: signal.Nulls}, 245, wattle.Historic, faded(truth(245-4*24), 4, 6), 24 * time.Hour},
+		{signal.Fault{Kind: signal.Quota}, 245, wattle.Historic, faded(truth(245-4*24), 4, 6), 24 * time.Hour},
 		{signal.Fault{Kind: signal.Spike, Factor: 2}, 245, wattle.Measured, 2 * truth(245), 0},
 		{signal.Fault{Kind: signal.Spike, Factor: 100}, 245, wattle.Historic, faded(truth(245-4*24), 4, 6), 24 * time.Hour},
 		{signal.Fault{Kind: signal.Spike, Factor: 5}, 245, wattle.Historic, faded(truth(245-4*24), 4, 6), 24 * time.Hour},
@@ -116,6 +117,28 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A last good value is at most two periods past its own, however late the feed
+// showed it: an old one that a feed repeats is not renewed by each repetition.
+func TestLastGoodIsCountedFromWhenItWasMeasured(t *testing.T) {
+	a := actual(t, 50, 60, 70, 80, 90, 100, 110, 120, 130)
+	for _, tt := range []struct {
+		fault signal.Fault
+		want  []wattle.Quality // at 0.5 h, 1.5 h, …
+	}{
+		{signal.Fault{Kind: signal.Dead}, []wattle.Quality{wattle.Measured, wattle.LastGood, wattle.LastGood, wattle.Prior, wattle.Prior}},
+		{signal.Fault{Kind: signal.Stale}, []wattle.Quality{wattle.Measured, wattle.Measured, wattle.Measured, wattle.LastGood, wattle.Prior, wattle.Prior}},
+		{signal.Fault{Kind: signal.Delayed, Delay: 3 * time.Hour}, []wattle.Quality{wattle.Measured, wattle.LastGood, wattle.LastGood, wattle.Prior, wattle.Prior}},
+	} {
+		tt.fault.From, tt.fault.To = at(1), at(8)
+		o := observe(t, a, signal.View{Faults: []signal.Fault{tt.fault}})
+		for i, want := range tt.want {
+			if s := o.At(at(float64(i) + 0.5)); s.Quality != want {
+				t.Errorf("%s at %d.5 h: %s, want %s", tt.fault.Kind, i, s.Quality, want)
+			}
+		}
+	}
+}
+
 // Whatever happens to a feed, what a scheduler sees is a valid signal, and does
 // not change when only the future of the actual does.
 func TestNothingLeaksFromTheFuture(t *testing.T) {
@@ -128,7 +151,7 @@ func TestNothingLeaksFromTheFuture(t *testing.T) {
 		for range rapid.IntRange(0, 4).Draw(r, "faults") {
 			from := rapid.Float64Range(0, 250).Draw(r, "from")
 			v.Faults = append(v.Faults, signal.Fault{
-				Kind: signal.FaultKind(rapid.IntRange(0, 6).Draw(r, "kind")),
+				Kind: signal.FaultKind(rapid.IntRange(0, 7).Draw(r, "kind")),
 				From: at(from), To: at(from + rapid.Float64Range(0.1, 90).Draw(r, "hours")),
 				Factor: 3, Delay: 3 * time.Hour,
 			})

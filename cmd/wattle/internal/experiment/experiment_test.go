@@ -264,7 +264,7 @@ func TestFaults(t *testing.T) {
 		want signal.Fault
 	}{
 		{Fault{Kind: "dead", From: hours(1), For: hours(3)}, signal.Fault{Kind: signal.Dead, From: at(time.Hour), To: at(4 * time.Hour)}},
-		{Fault{Kind: "quota"}, signal.Fault{Kind: signal.Dead, From: at(0), To: at(2 * time.Hour)}},
+		{Fault{Kind: "quota"}, signal.Fault{Kind: signal.Quota, From: at(0), To: at(2 * time.Hour)}},
 		{Fault{Kind: "spikes"}, signal.Fault{Kind: signal.Spike, From: at(0), To: at(2 * time.Hour), Factor: 10}},
 		{Fault{Kind: "delay", Delay: hours(2)}, signal.Fault{Kind: signal.Delayed, From: at(0), To: at(2 * time.Hour), Delay: 2 * time.Hour}},
 	} {

@@ -93,8 +93,6 @@ func (e *Experiment) fault(x *Fault) (signal.Fault, error) {
 	f := signal.Fault{From: e.Start.Add(x.From.V), To: e.Start.Add(x.From.V + x.For.Or(e.Horizon)), Factor: x.By, Delay: x.Delay.V}
 	kind := x.Kind
 	switch kind {
-	case "quota": // an answer of 429 or 401 carries no value, as a dead feed
-		kind = "dead"
 	case "spikes":
 		kind, f.Factor = "spike", cmp.Or(f.Factor, 10)
 	case "delay":
