@@ -30,7 +30,16 @@ type series struct {
 	total int64
 	value float64
 	text  string // of the labels, as labelText gives it
+	shown number
 	dto   *dto.Metric
+}
+
+// read returns the series as text, formatted anew only if its value is another.
+func (s *series) read() *number {
+	if s.shown.n == 0 || s.shown.value != s.value {
+		s.shown.format(s.value)
+	}
+	return &s.shown
 }
 
 // message is the memory of a series for protobuf, in one piece, made when it is
@@ -49,14 +58,15 @@ type book struct {
 	family Family
 	order  []int // positions of Labels by name
 	rows   map[values]*row
-	sorted bool // whether lines has all series in order
+	heads  [2]string // by whether it is OpenMetrics
+	sorted bool      // whether lines has all series in order
 	lines  []*series
 	listed bool // whether dto.Metric has them too
 	dto    dto.MetricFamily
 }
 
 func newBook(f Family) *book {
-	b := &book{family: f, rows: make(map[values]*row)}
+	b := &book{family: f, rows: make(map[values]*row), heads: [2]string{header(&f, false), header(&f, true)}}
 	for i := range f.Labels {
 		b.order = append(b.order, i)
 	}

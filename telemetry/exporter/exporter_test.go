@@ -147,7 +147,7 @@ func whole() *exporter.Snapshot {
 		Other:             []exporter.OtherEnergy{{wattle.Package, exporter.Unallocated, 11}, {wattle.Package, exporter.System, 12}, {wattle.Package, exporter.Waiting, 13}},
 		Finished:          []exporter.Invocations{{"shop", "resize", exporter.Warm, 4, 0.5}, {"shop", "resize", exporter.Cold, 1, 0}, {"batch", "sum", exporter.AnyStart, 2, 3}},
 		Emissions:         []exporter.Emissions{{exporter.Operational, "FR", wattle.Average, wattle.Measured, 0.25}, {Scope: exporter.Embodied, Total: 2}},
-		FunctionEmissions: []exporter.FunctionEmissions{{"shop", "resize", exporter.Operational, 1e-9}},
+		FunctionEmissions: []exporter.FunctionEmissions{{"shop", "resize", exporter.Operational, 1e-6}},
 		Signals: []wattle.Signal{
 			{Zone: "FR", Intensity: 52, Provider: "electricitymaps", FetchedAt: noon.Add(-90 * time.Second)},
 			{Zone: "FR", Intensity: 610, Kind: wattle.Marginal, Quality: wattle.Static, Provider: "static"},
@@ -191,7 +191,7 @@ func TestSnapshotBecomesSeries(t *testing.T) {
 		`wattle_electricity_price_age_seconds{currency="EUR",provider="epex",zone="FR"}`:                                                                 3600,
 		`wattle_emissions_grams_total{kind="average",quality="measured",scope="operational",zone="FR"}`:                                                  0.25,
 		`wattle_emissions_grams_total{scope="embodied"}`:                                                                                                 2,
-		`wattle_function_emissions_grams_total{function="resize",namespace="shop",scope="operational"}`:                                                  1e-9,
+		`wattle_function_emissions_grams_total{function="resize",namespace="shop",scope="operational"}`:                                                  1e-6,
 		`wattle_feed_fetches_total{feed="carbon",outcome="ok",provider="electricitymaps"}`:                                                               3,
 		`wattle_energy_register_wraps_total{source="rapl",zone="package-0"}`:                                                                             2,
 		`wattle_energy_register_resets_total{source="rapl",zone="package-0"}`:                                                                            1,
@@ -217,6 +217,27 @@ func TestSnapshotBecomesSeries(t *testing.T) {
 	for k := range have {
 		if strings.Contains(k, "quiet") || strings.Contains(k, `"model"`) || strings.Contains(k, "broken") {
 			t.Errorf("%s should be left out", k)
+		}
+	}
+}
+
+// Energy made of power readings is told apart, in the cover and in views of it;
+// what went wrong with a register still names its meter.
+func TestIntegratedPowerIsTheSource(t *testing.T) {
+	gpu, board := zone("nvml", "GPU-1", wattle.GPU, -1, false, 3_000_000), zone("ipmi", "board", wattle.Platform, -1, true, 9_000_000)
+	gpu.Integrated, board.Integrated, gpu.Stats.Missed = true, true, 2
+	counting := zone("nvml", "GPU-2", wattle.GPU, -1, false, 5_000_000)
+	e := start(t, quiet())
+	e.Publish(&exporter.Snapshot{At: noon, Zones: []telemetry.ZoneStatus{gpu, counting, board}})
+	have := values(t, e)
+	for k, want := range map[string]float64{
+		`wattle_node_energy_joules_total{component="gpu",source="integrated"}`: 3,
+		`wattle_node_energy_joules_total{component="gpu",source="nvml"}`:       5,
+		`wattle_zone_energy_joules_total{source="integrated",zone="board"}`:    9,
+		`wattle_samples_missed_total{source="nvml",zone="GPU-1"}`:              2,
+	} {
+		if got, ok := have[k]; !ok || got != want {
+			t.Errorf("%s is %v (%v), want %v", k, got, ok, want)
 		}
 	}
 }

@@ -130,10 +130,10 @@ func carbonFamilies(out []Family) {
 	out[priceAge] = Family{Name: "wattle_electricity_price_age_seconds", Type: GaugeType, Unit: "seconds",
 		Labels: []string{"zone", "provider", "currency"},
 		Help:   "Time since the price was fetched; absent for figures that were never fetched."}
-	out[nodeEmissions] = Family{Name: "wattle_emissions_grams_total", Unit: "grams", scale: nano,
+	out[nodeEmissions] = Family{Name: "wattle_emissions_grams_total", Unit: "grams", scale: micro,
 		Labels: []string{"zone", "kind", "quality", "scope"},
 		Help:   "Emissions of the machine in grams of CO2 equivalent, energy times intensity integrated over time; embodied emissions are apart."}
-	out[functionEmissions] = Family{Name: "wattle_function_emissions_grams_total", Unit: "grams", scale: nano, sparse: true,
+	out[functionEmissions] = Family{Name: "wattle_function_emissions_grams_total", Unit: "grams", scale: micro, sparse: true,
 		Labels: []string{"namespace", "function", "scope"},
 		Help:   "Emissions of functions in grams of CO2 equivalent; part of wattle_emissions_grams_total, not to be added to it."}
 	out[fallbackStep] = Family{Name: "wattle_feed_fallback_step", Type: GaugeType,

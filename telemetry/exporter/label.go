@@ -1,5 +1,8 @@
 package exporter
 
+// Integrated is the source of energy that was integrated from power.
+const Integrated = "integrated"
+
 // Label describes a label that families use.
 type Label struct {
 	Name string
@@ -29,7 +32,7 @@ func Labels() []Label {
 		{"scope", []string{"lifecycle", "direct", "operational", "embodied"}, "of intensities: lifecycle or direct; of emissions: operational or embodied"},
 		{"share", []string{"active", "idle", "control_plane"}, "why the energy is the function's: its work, what it reserves, or its part of the platform's work"},
 		{"socket", nil, "physical package; absent where that has no meaning"},
-		{"source", nil, "meter: rapl, hwmon, redfish, ipmi, nvml, dcgm, dcgm-exporter, model or fake"},
+		{"source", nil, "meter, or of energy \"integrated\" where the meter shows power alone: rapl, hwmon, redfish, ipmi, nvml, dcgm, dcgm-exporter, model or fake"},
 		{"start", []string{"warm", "cold"}, "how invocations began; absent where the two cannot be told apart"},
 		{"version", nil, "version of the agent"},
 		{"zone", nil, "of energy: zone of a meter; of signals and emissions: grid zone as Electricity Maps spells it"},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/telemetry"
 )
 
 // maxObserved bounds the observations of one row, each some 40 ns.
@@ -39,9 +40,9 @@ func (e *Exporter) publishEnergy(s *Snapshot) {
 		by := max(0, int64(z.Total)-e.zones[key])
 		e.zones[key] += by
 		if z.Zone.Overlap {
-			e.grow(zoneEnergy, by, z.Zone.Key, z.Zone.Parent, z.Meter)
+			e.grow(zoneEnergy, by, z.Zone.Key, z.Zone.Parent, source(z))
 		} else {
-			e.grow(nodeEnergy, by, z.Zone.Component.String(), z.Meter, socket(z.Zone.Socket))
+			e.grow(nodeEnergy, by, z.Zone.Component.String(), source(z), socket(z.Zone.Socket))
 		}
 		e.count(counterResets, int64(z.Stats.Resets), z.Meter, z.Zone.Key)
 		e.count(counterWraps, int64(z.Stats.Wraps), z.Meter, z.Zone.Key)
@@ -58,6 +59,15 @@ func (e *Exporter) publishEnergy(s *Snapshot) {
 		}
 		e.count(unattributedEnergy, int64(o.Energy), o.Component.String(), o.Reason.String())
 	}
+}
+
+// source is where the energy of a zone is from: its meter, or "integrated" where
+// that shows power alone, as nothing is known of the time between two readings.
+func source(z *telemetry.ZoneStatus) string {
+	if z.Integrated {
+		return Integrated
+	}
+	return z.Meter
 }
 
 func socket(n int) string {
@@ -134,21 +144,22 @@ func age(now, then time.Time) float64 { return max(0, now.Sub(then).Seconds()) }
 func (e *Exporter) publishEmissions(s *Snapshot) {
 	for _, m := range s.Emissions {
 		if m.Scope == Embodied {
-			e.count(nodeEmissions, nanograms(m.Total), "", "", "", m.Scope.String())
+			e.count(nodeEmissions, micrograms(m.Total), "", "", "", m.Scope.String())
 			continue
 		}
-		e.count(nodeEmissions, nanograms(m.Total), string(m.Zone), m.Kind.String(), m.Quality.String(), m.Scope.String())
+		e.count(nodeEmissions, micrograms(m.Total), string(m.Zone), m.Kind.String(), m.Quality.String(), m.Scope.String())
 	}
 	for i := range s.FunctionEmissions {
 		m := &s.FunctionEmissions[i]
-		e.countFunction(functionEmissions, nanograms(m.Total), m.Namespace, m.Function, m.Scope.String())
+		e.countFunction(functionEmissions, micrograms(m.Total), m.Namespace, m.Function, m.Scope.String())
 	}
 }
 
-// nanograms rounds the whole total, not each step, so that no error adds up. A
-// total that is no number counts as 0.
-func nanograms(g wattle.GramsCO2e) int64 {
-	n := math.Round(float64(g) * nano)
+// micrograms rounds the whole total, not each step, so that no error adds up. A
+// total that is no number counts as 0. At 500 g/kWh a microgram is 7 mJ, and no
+// intensity is known to a thousandth; finer digits would only be carried about.
+func micrograms(g wattle.GramsCO2e) int64 {
+	n := math.Round(float64(g) * micro)
 	switch {
 	case !(n > 0):
 		return 0
@@ -164,11 +175,11 @@ func (e *Exporter) publishSelf(s *Snapshot) {
 		if m.Reads == 0 {
 			continue // not needed
 		}
-		e.set(collectorUp, flag(m.Up), m.Name)
+		e.set(collectorUp, flag[float64](m.Up), m.Name)
 		e.count(collectorFailures, int64(m.Failures), m.Name)
 	}
 	for _, c := range s.Collectors {
-		e.set(collectorUp, flag(c.Up), c.Name)
+		e.set(collectorUp, flag[float64](c.Up), c.Name)
 	}
 	e.count(collectCPU, int64(s.CollectCPU))
 	e.count(samplesMissed, int64(s.Missed))
@@ -177,7 +188,7 @@ func (e *Exporter) publishSelf(s *Snapshot) {
 	e.set(nodeInfo, 1, string(s.Node))
 }
 
-func flag(b bool) float64 {
+func flag[T int | float64](b bool) T {
 	if b {
 		return 1
 	}

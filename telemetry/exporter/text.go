@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 
@@ -33,11 +32,11 @@ func isText(f expfmt.FormatType) bool {
 
 // write writes all series of b, ordered by labels.
 func (w *writer) write(b *book) error {
-	w.header(&b.family)
+	w.buf = append(w.buf, b.heads[flag[int](w.open)]...)
 	for _, s := range b.lines {
 		w.buf = append(w.buf, b.family.Name...)
 		w.buf = append(w.buf, s.text...)
-		w.buf = appendValue(w.buf, s.value, w.open)
+		w.buf = s.read().append(w.buf, w.open)
 		w.buf = append(w.buf, '\n')
 		if len(w.buf) >= chunk {
 			if err := w.flush(); err != nil {
@@ -54,16 +53,17 @@ func (w *writer) flush() error {
 	return err
 }
 
-// header writes HELP, TYPE and, in OpenMetrics, UNIT.
-func (w *writer) header(f *Family) {
+// header returns HELP, TYPE and, in OpenMetrics, UNIT.
+func header(f *Family, open bool) string {
 	name, help := f.Name, strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(f.Help)
-	if w.open {
+	if open {
 		name, help = strings.TrimSuffix(name, "_total"), escape(f.Help)
 	}
-	w.buf = fmt.Appendf(w.buf, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, f.Type)
-	if w.open && f.Unit != "" {
-		w.buf = fmt.Appendf(w.buf, "# UNIT %s %s\n", name, f.Unit)
+	text := fmt.Sprintf("# HELP %s %s\n# TYPE %s %s\n", name, help, name, f.Type)
+	if open && f.Unit != "" {
+		text += fmt.Sprintf("# UNIT %s %s\n", name, f.Unit)
 	}
+	return text
 }
 
 // labelText is what stands between name and value.
@@ -94,20 +94,28 @@ func escape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(s)
 }
 
-// appendValue writes a number; OpenMetrics wants to see that it is a float.
-func appendValue(dst []byte, v float64, open bool) []byte {
-	switch {
-	case v == 0:
+// number is a value with its text, which stays while the value does: most
+// functions of a node rest in any one epoch.
+type number struct {
+	value float64
+	text  [24]byte // the longest that strconv needs for a float64
+	n     uint8    // bytes of text; 0 before the first
+	whole bool     // OpenMetrics wants to see that it is a float
+}
+
+func (x *number) format(v float64) {
+	x.value = v
+	if v == 0 {
 		v = 0 // never −0
-	case math.IsInf(v, 1):
-		return append(dst, "+Inf"...)
-	case math.IsInf(v, -1) || math.IsNaN(v):
-		return strconv.AppendFloat(dst, v, 'g', -1, 64)
 	}
-	n := len(dst)
-	dst = strconv.AppendFloat(dst, v, 'g', -1, 64)
-	if open && !bytes.ContainsAny(dst[n:], "e.") {
-		dst = append(dst, '.', '0')
+	x.n = uint8(len(strconv.AppendFloat(x.text[:0], v, 'g', -1, 64)))
+	x.whole = !bytes.ContainsAny(x.text[:x.n], "e.nN") // nor NaN and +Inf
+}
+
+func (x *number) append(dst []byte, open bool) []byte {
+	dst = append(dst, x.text[:x.n]...)
+	if open && x.whole {
+		dst = append(dst, ".0"...)
 	}
 	return dst
 }
