@@ -57,6 +57,8 @@ type Policy struct {
 	Prewarm bool
 	// Evict is the order in which its copies leave when memory is short.
 	Evict Order
+	// Cache says that it is made for a cap on the memory that copies wait in.
+	Cache bool
 	make  func(Config) Keeper
 }
 
@@ -75,9 +77,9 @@ func Policies() map[string]Policy {
 			make: func(c Config) Keeper { return newExpected(c, true) }},
 		"forecast": {Doc: "least expected cost over step-by-step forecasts of use per level, at Rate; best with steps of a minute",
 			make: func(c Config) Keeper { return newForeseen(c) }},
-		"lru":         {Doc: "keep for Keep, evict the least recently used", Evict: LeastRecent, make: hold},
-		"ttl":         {Doc: "keep for Keep, evict what expires first", Evict: SoonestExpiry, make: hold},
-		"greedy-dual": {Doc: "keep for Keep, evict by FaasCache's greedy-dual-size-frequency", Evict: GreedyDual, make: hold},
+		"lru":         {Doc: "keep for Keep, evict the least recently used", Evict: LeastRecent, Cache: true, make: hold},
+		"ttl":         {Doc: "keep for Keep, evict what expires first", Evict: SoonestExpiry, Cache: true, make: hold},
+		"greedy-dual": {Doc: "keep for Keep, evict by FaasCache's greedy-dual-size-frequency", Evict: GreedyDual, Cache: true, make: hold},
 	}
 }
 

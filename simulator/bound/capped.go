@@ -49,16 +49,24 @@ func (b *CappedBound) Gap() float64 {
 // Prices rise where memory is short by Polyak's subgradient steps; a feasible
 // choice is repaired from them greedily.
 func Capped(holds []Hold, capacity float64, steps int, cfg CapConfig) (*CappedBound, error) {
+	return CappedSteps(holds, slices.Repeat([]float64{capacity}, steps), cfg)
+}
+
+// CappedSteps is Capped with a capacity of its own for each step.
+func CappedSteps(holds []Hold, capacity []float64, cfg CapConfig) (*CappedBound, error) {
+	steps := len(capacity)
 	for i := range holds {
 		h := &holds[i]
 		if h.From < 0 || h.To < h.From || int(h.To) > steps || !(h.Memory >= 0) || math.IsNaN(h.Value) {
 			return nil, fmt.Errorf("hold %d of steps [%d, %d) with memory %g: want steps in [0, %d) and memory of 0 or more", i, h.From, h.To, h.Memory, steps)
 		}
 	}
-	if !(capacity >= 0) {
-		return nil, fmt.Errorf("capacity %g: want 0 or more", capacity)
+	for s, c := range capacity {
+		if !(c >= 0) {
+			return nil, fmt.Errorf("capacity %g of step %d: want 0 or more", c, s)
+		}
 	}
-	a := newAscent(holds, capacity, steps)
+	a := newAscent(holds, capacity)
 	a.run(cfg)
 	return &a.best, nil
 }
@@ -66,7 +74,7 @@ func Capped(holds []Hold, capacity float64, steps int, cfg CapConfig) (*CappedBo
 // ascent is the state of the search for prices.
 type ascent struct {
 	holds    []Hold
-	capacity float64
+	capacity []float64
 	prices   []float64
 	sums     []float64 // prefix sums of prices
 	excess   []float64 // subgradient: memory beyond the capacity, by step
@@ -77,7 +85,8 @@ type ascent struct {
 	best     CappedBound
 }
 
-func newAscent(holds []Hold, capacity float64, steps int) *ascent {
+func newAscent(holds []Hold, capacity []float64) *ascent {
+	steps := len(capacity)
 	a := &ascent{
 		holds: holds, capacity: capacity,
 		prices: make([]float64, steps), sums: make([]float64, steps+1), excess: make([]float64, steps+1),
@@ -134,7 +143,7 @@ func (a *ascent) dual() float64 {
 	total := 0.0
 	for s, p := range a.prices {
 		a.sums[s+1] = a.sums[s] + p
-		total += a.capacity * p
+		total += a.capacity[s] * p
 	}
 	clear(a.excess)
 	for i := range a.holds {
@@ -150,7 +159,7 @@ func (a *ascent) dual() float64 {
 	fill := 0.0
 	for s := range a.prices {
 		fill += a.excess[s]
-		a.excess[s] = fill - a.capacity
+		a.excess[s] = fill - a.capacity[s]
 	}
 	return total
 }
@@ -219,7 +228,7 @@ func (a *ascent) repair() {
 // fits takes the memory of h if there is room in every step.
 func (a *ascent) fits(h *Hold) bool {
 	for s := h.From; s < h.To; s++ {
-		if a.used[s]+h.Memory > a.capacity {
+		if a.used[s]+h.Memory > a.capacity[s] {
 			return false
 		}
 	}

@@ -41,17 +41,34 @@ func (r rule) leaving(f *function, m *model, t int64) float64 {
 // positive. U + leaving and U − fresh never fall in time, so that newest first gains
 // most (the Monge property), and so does matching whenever an instance is there.
 func (u *uses) take(f *function, a *trace.Arrival, m *model, r rule) float64 {
+	p := u.pair(f, a, m, r)
+	if p.found {
+		return min(p.together, p.apart)
+	}
+	return p.apart
+}
+
+// match is an earlier use whose instance may serve an arrival, if any is found: its
+// end, and the least grams if it does so and if it does not.
+type match struct {
+	end             int64
+	together, apart float64
+	found           bool
+}
+
+// pair matches an arrival, whose use joins the stack.
+func (u *uses) pair(f *function, a *trace.Arrival, m *model, r rule) match {
 	for len(u.running) > 0 && u.running[0] <= a.At {
 		u.idle = append(u.idle, u.pop())
 	}
-	cost := f.fresh(m, a.At)
+	p := match{apart: f.fresh(m, a.At)}
 	if n := len(u.idle); n > 0 {
-		end := u.idle[n-1]
+		p.end, p.found = u.idle[n-1], true
 		u.idle = u.idle[:n-1]
-		cost = min(f.until(m, a.At)-f.until(m, end), cost+r.leaving(f, m, end))
+		p.together, p.apart = f.until(m, a.At)-f.until(m, p.end), p.apart+r.leaving(f, m, p.end)
 	}
 	u.push(a.At + int64(float64(f.fast)*float64(a.Scale)))
-	return cost
+	return p
 }
 
 // rest is the least grams of the instances that serve nobody any more.

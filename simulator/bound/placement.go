@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -23,6 +24,9 @@ type Options struct {
 	Keep []time.Duration
 	// Defers lets functions with slack wait within it.
 	Defers bool
+	// Capped asks for a bound beside the one of hindsight in which what runs and
+	// what waits fits into the pools.
+	Capped bool
 }
 
 // Point is the least of carbon + Rate·seconds, with its parts.
@@ -44,11 +48,15 @@ type PlacementBound struct {
 	// Slots spreads the grams of the first point over the slots of arrival; nil
 	// where work may wait.
 	Slots []wattle.GramsCO2e
-	rule  rule
+	// Feasible is what the first point takes with instances that fit, where they
+	// were chosen; 0 where not.
+	Feasible wattle.GramsCO2e
+	rule     rule
 }
 
 // Placement computes the bounds of a simulation, whose policy is ignored: first
-// the one over any keep-alive and pre-warm, then one per keep-alive time.
+// the one over any keep-alive and pre-warm, then that with a cap if asked for,
+// then one per keep-alive time.
 //
 // Execution: each invocation costs at least the least grams + rate·seconds over
 // its feasible targets at the intensity of its run. Instances: each holds what
@@ -88,7 +96,36 @@ func Placement(ctx context.Context, c *simulator.Config, o Options) ([]*Placemen
 	for i, b := range out {
 		m.finish(b, series[i])
 	}
+	if o.Capped {
+		b, err := m.cap(ctx, out[0])
+		if err != nil {
+			return nil, err
+		}
+		out = slices.Insert(out, 1, b)
+	}
 	return out, nil
+}
+
+// cap is the bound b with the room of all pools for what runs and waits: what is
+// waited for is chosen newest first, as without a cap, for that is cheapest at any
+// prices of room that depend on time alone.
+func (m *model) cap(ctx context.Context, b *PlacementBound) (*PlacementBound, error) {
+	w, err := newCrowd(ctx, m.cfg, m)
+	if err != nil {
+		return nil, err
+	}
+	low, high, err := w.capped()
+	if err != nil {
+		return nil, fmt.Errorf("bound: %w", err)
+	}
+	c := *b
+	c.Points, c.Slots = slices.Clone(b.Points), nil
+	c.charge(0, low)
+	c.Feasible = b.Points[0].Grams + wattle.GramsCO2e(max(high, low))
+	c.Name = "capped"
+	c.Space += "; what runs and waits at a time fits into the " + [2]string{"vCPUs", "memory"}[w.scarcer] + " of all pools together"
+	c.Method += ", waits at Lagrangian prices of that room, the gap being that of waits that fit"
+	return &c, nil
 }
 
 // spaces makes the bounds, still empty.

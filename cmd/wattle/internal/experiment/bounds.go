@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/scheduler/lifecycle"
 	"github.com/wattle-project/wattle/simulator"
 	"github.com/wattle-project/wattle/simulator/bound"
 	"github.com/wattle-project/wattle/simulator/report"
@@ -55,6 +56,7 @@ func (e *Experiment) Bound(ctx context.Context, outcomes []Outcome) (*Least, err
 		if keep, fixed := e.keeps(p); fixed && !slices.Contains(o.Keep, keep) {
 			o.Keep = append(o.Keep, keep)
 		}
+		o.Capped = o.Capped || e.capped(p)
 		o.Defers = o.Defers || deferral(p, &e.File.Instances) != "run-now"
 	}
 	out := &Least{}
@@ -98,6 +100,11 @@ func (e *Experiment) keeps(p *Policy) (time.Duration, bool) {
 		return p.For.Or(in.For.Or(10 * time.Minute)), in.Renew == nil || *in.Renew
 	}
 	return 0, false
+}
+
+// capped reports whether a contender's keep-alive is made for a cap.
+func (e *Experiment) capped(p *Policy) bool {
+	return lifecycle.Policies()[cmp.Or(p.KeepAlive, e.File.Instances.KeepAlive)].Cache
 }
 
 // addBounds puts the bounds, averaged over seeds, into d, and the regret of every
@@ -151,12 +158,14 @@ func average(bounds [][]*bound.PlacementBound, n int) report.Bound {
 	if first.Slots != nil {
 		b.CarbonSlotsG = make([]float64, len(first.Slots))
 	}
+	feasible := 0.0
 	for _, seed := range bounds {
 		x := seed[n]
 		count := float64(x.Invocations)
 		b.CarbonG += w * float64(x.Points[0].Grams)
 		b.LatencyMeanS += w * x.Points[last].Seconds / count
 		b.CostUSD += w * float64(x.Cost)
+		feasible += w * float64(x.Feasible)
 		for k, g := range x.Slots {
 			b.CarbonSlotsG[k] += w * max(float64(g), 0)
 		}
@@ -166,11 +175,15 @@ func average(bounds [][]*bound.PlacementBound, n int) report.Bound {
 			b.Front[i].Label = x.Points[i].Rate.String()
 		}
 	}
+	if feasible > 0 {
+		b.DualityGap = (feasible - b.CarbonG) / b.CarbonG
+	}
 	return b
 }
 
-// compare adds the regrets against bound n. Its duality gap is the regret of the
-// best policy of its space: what is known to be possible.
+// compare adds the regrets against bound n. Where nothing feasible was built, its
+// duality gap is the regret of the best policy of its space: what is known to be
+// possible.
 func (e *Experiment) compare(d *report.Document, bounds [][]*bound.PlacementBound, n int, outcomes []Outcome) {
 	b := &d.Bounds[n]
 	best := -1.0
@@ -185,7 +198,9 @@ func (e *Experiment) compare(d *report.Document, bounds [][]*bound.PlacementBoun
 		p.Regrets = append(p.Regrets, regret(b.Name, "carbon", p.Carbon.OperationalG, b.CarbonG),
 			regret(b.Name, "latency", p.Latency.MeanS, b.LatencyMeanS), regret(b.Name, "cost", p.CostUSD, b.CostUSD))
 	}
-	b.DualityGap, b.Unreached = max(0, best), best < 0
+	if b.Unreached = best < 0; bounds[0][n].Feasible == 0 {
+		b.DualityGap = max(0, best)
+	}
 }
 
 // covered reports whether policy i stayed in the action space of bound n with

@@ -95,7 +95,7 @@ func TestNoPolicyIsBelowItsBound(t *testing.T) {
 		}
 	}
 	t.Log("regrets by bound:", regrets)
-	for _, name := range []string{"hindsight", ownInstances, "keep 1 min", "keep 10 min", "keep 0s"} {
+	for _, name := range []string{"hindsight", "capped", ownInstances, "keep 1 min", "keep 10 min", "keep 0s"} {
 		if regrets[name] < cases {
 			t.Errorf("only %d regrets against %q in %d cases: the property was hardly tried", regrets[name], name, cases)
 		}

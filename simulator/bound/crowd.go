@@ -1,0 +1,259 @@
+package bound
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"slices"
+
+	"github.com/wattle-project/wattle/simulator"
+	"github.com/wattle-project/wattle/simulator/trace"
+)
+
+// stay is an instance that serves one arrival. It runs over [at, end) at least
+// and, where that saves grams, waited for it over [since, at).
+type stay struct {
+	at, end, since int64
+	gain           float64 // grams that the wait saves; 0: it did not wait
+	fn             int32
+}
+
+// crowd is every instance of a run at once, as the bound of hindsight has them,
+// beside the room that all pools have together. Of vCPUs and memory, which waiting
+// instances hold as running ones do, the scarcer one counts.
+type crowd struct {
+	stays   []stay
+	needs   [2][]float64 // vCPU milli and bytes, by function
+	room    [2]float64
+	horizon int64
+	moments []moment
+	scarcer int
+}
+
+// moment is when a stay begins to wait, begins to run or ends. Its key is the
+// time in quarters of a nanosecond, by which ends come before waits before runs.
+type moment struct {
+	key  int64
+	stay int32
+}
+
+const (
+	ends int64 = iota
+	waits
+	runs
+)
+
+const (
+	// maxStays bounds the memory of a crowd. A larger one is not priced.
+	maxStays = 8_000_000
+	// crowdCells is how many instants have a price at most: the fullest one of
+	// each equal part of the run.
+	crowdCells = 2048
+	// crowdWork bounds holds × iterations of the search for prices.
+	crowdWork = 200_000_000
+)
+
+// newCrowd gathers the stays of a simulation. Work that may wait and instances
+// that serve several requests at a time are left out, which only lowers the bound.
+func newCrowd(ctx context.Context, c *simulator.Config, m *model) (*crowd, error) {
+	w := &crowd{horizon: int64(c.Horizon)}
+	for i := range c.Fleet.Pools {
+		have := &c.Fleet.Pools[i].Capacity
+		w.room[0] += float64(have.CPU)
+		w.room[1] += float64(have.Memory)
+	}
+	for _, fn := range m.store.Functions() {
+		w.needs[0], w.needs[1] = append(w.needs[0], float64(fn.Needs.CPU)), append(w.needs[1], float64(fn.Needs.Memory))
+	}
+	series := make([]uses, len(c.Functions))
+	err := arrivals(ctx, c, func(a *trace.Arrival) {
+		f := m.function(a.Function)
+		if len(f.ways) == 0 || f.shared || f.slack > 0 || len(w.stays) > maxStays {
+			return
+		}
+		p := series[a.Function].pair(f, a, m, rule{})
+		s := stay{at: a.At, end: a.At + int64(float64(f.fast)*float64(a.Scale)), since: p.end, fn: a.Function}
+		if p.found {
+			s.gain = max(p.apart-p.together, 0)
+		}
+		w.stays = append(w.stays, s)
+	})
+	return w, err
+}
+
+// order lists the moments of all stays in time.
+func (w *crowd) order() {
+	for i := range w.stays {
+		s, n := &w.stays[i], int32(i)
+		w.moments = append(w.moments, moment{s.at<<2 | runs, n}, moment{s.end<<2 | ends, n})
+		if s.gain > 0 {
+			w.moments = append(w.moments, moment{s.since<<2 | waits, n})
+		}
+	}
+	slices.SortFunc(w.moments, func(a, b moment) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.stay, b.stay))
+	})
+}
+
+// fullest is the most that runs and waits at a time if every wait that saves grams
+// is chosen, and the fullest instant of every cell that is over the room.
+func (w *crowd) fullest(resource int) (most float64, instants []int64) {
+	level, cell, peak, at := 0.0, int64(-1), 0.0, int64(0)
+	size := max(w.horizon/crowdCells, 1)
+	flush := func() {
+		if peak > w.room[resource] {
+			instants = append(instants, at)
+		}
+		most = max(most, peak)
+	}
+	for i, e := range w.moments {
+		t := e.key >> 2
+		if t >= w.horizon {
+			break
+		}
+		for ; t/size > cell && cell < crowdCells; cell++ {
+			flush()
+			peak, at = level, (cell+1)*size // what the cell begins with
+		}
+		need := w.needs[resource][w.stays[e.stay].fn]
+		switch e.key & 3 {
+		case ends:
+			level -= need
+		case waits:
+			level += need
+		case runs:
+			if w.stays[e.stay].gain == 0 {
+				level += need
+			}
+		}
+		if last := i+1 == len(w.moments) || w.moments[i+1].key>>2 != t; last && level > peak {
+			peak, at = level, t
+		}
+	}
+	flush()
+	return most, instants
+}
+
+// capped is what the room costs: low grams at least, by prices, and high grams
+// with waits that fit, in any unit of time.
+func (w *crowd) capped() (low, high float64, err error) {
+	all := 0.0
+	for i := range w.stays {
+		all += w.stays[i].gain
+	}
+	if len(w.stays) > maxStays {
+		return 0, all, nil
+	}
+	w.order()
+	most, instants := w.fullest(0)
+	if m, in := w.fullest(1); m*w.room[0] > most*w.room[1] {
+		w.scarcer, most, instants = 1, m, in
+	}
+	if most <= w.room[w.scarcer] {
+		return 0, 0, nil
+	}
+	holds, room, index := w.holds(instants)
+	cfg := DefaultCapConfig()
+	cfg.Iterations = max(min(cfg.Iterations, crowdWork/(len(holds)+len(room)+1)), 20)
+	b, err := CappedSteps(holds, room, cfg)
+	if err != nil {
+		return 0, 0, err
+	}
+	free := 0.0 // what the holds save together
+	for i := range holds {
+		free += holds[i].Value
+	}
+	out := make([]bool, len(w.stays))
+	for i, chosen := range b.Chosen {
+		out[index[i]] = !chosen
+	}
+	return max(free-b.Upper, 0), all - w.repair(out), nil
+}
+
+// holds are the waits that fill any of the instants, and the room that running
+// instances leave at each.
+func (w *crowd) holds(instants []int64) (holds []Hold, room []float64, index []int32) {
+	needs := w.needs[w.scarcer]
+	change := make([]float64, len(instants)+1)
+	at := func(t int64) int32 {
+		i, _ := slices.BinarySearch(instants, t)
+		return int32(i)
+	}
+	for i := range w.stays {
+		s := &w.stays[i]
+		from, to := at(s.at), at(s.end)
+		change[from] += needs[s.fn]
+		change[to] -= needs[s.fn]
+		if s.gain == 0 {
+			continue
+		}
+		if since := at(s.since); since < from {
+			holds, index = append(holds, Hold{From: since, To: from, Memory: needs[s.fn], Value: s.gain}), append(index, int32(i))
+		}
+	}
+	running := 0.0
+	for i := range instants {
+		running += change[i]
+		room = append(room, max(w.room[w.scarcer]-running, 0))
+	}
+	return holds, room, index
+}
+
+// repair drops waits until all fit at any time, beside those that are out
+// already, and returns what the others save.
+func (w *crowd) repair(out []bool) (saved float64) {
+	needs, room := w.needs[w.scarcer], w.room[w.scarcer]
+	level, idle := 0.0, &idlers{w: w}
+	begun := make([]bool, len(w.stays))
+	for _, e := range w.moments {
+		s := &w.stays[e.stay]
+		switch e.key & 3 {
+		case ends:
+			level -= needs[s.fn]
+		case waits:
+			if begun[e.stay] = !out[e.stay]; begun[e.stay] {
+				level += needs[s.fn]
+				heap.Push(idle, e.stay)
+			}
+		case runs:
+			if begun[e.stay] {
+				saved += s.gain
+				begun[e.stay] = false
+				break
+			}
+			level += needs[s.fn]
+		}
+		for level > room && idle.Len() > 0 {
+			if n := heap.Pop(idle).(int32); begun[n] {
+				begun[n] = false
+				level -= needs[w.stays[n].fn]
+			}
+		}
+	}
+	return saved
+}
+
+// idlers is a heap of waits, the one that saves least for its room and time first.
+type idlers struct {
+	w    *crowd
+	list []int32
+}
+
+func (h *idlers) worth(i int) float64 {
+	s := &h.w.stays[h.list[i]]
+	return s.gain / (h.w.needs[h.w.scarcer][s.fn] * float64(s.at-s.since+1))
+}
+
+func (h *idlers) Len() int           { return len(h.list) }
+func (h *idlers) Less(i, j int) bool { return h.worth(i) < h.worth(j) }
+func (h *idlers) Swap(i, j int)      { h.list[i], h.list[j] = h.list[j], h.list[i] }
+
+// Push appends a wait.
+func (h *idlers) Push(x any) { h.list = append(h.list, x.(int32)) }
+
+// Pop takes the last.
+func (h *idlers) Pop() any {
+	x := h.list[len(h.list)-1]
+	h.list = h.list[:len(h.list)-1]
+	return x
+}
