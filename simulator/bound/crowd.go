@@ -11,11 +11,12 @@ import (
 )
 
 // stay is an instance that serves one arrival. It runs over [at, end) at least
-// and, where that saves grams, waited for it over [since, at).
+// and, where that pays, waited for it over [since, at).
 type stay struct {
-	at, end, since int64
-	gain           float64 // grams that the wait saves; 0: it did not wait
-	fn             int32
+	match
+	at, end int64
+	gain    float64 // what the wait saves at the present rate; 0: it did not wait
+	fn      int32
 }
 
 // crowd is every instance of a run at once, as the bound of hindsight has them,
@@ -24,6 +25,7 @@ type stay struct {
 type crowd struct {
 	stays   []stay
 	needs   [2][]float64 // vCPU milli and bytes, by function
+	starts  []float64    // least seconds of a cold start, by function
 	room    [2]float64
 	horizon int64
 	moments []moment
@@ -50,13 +52,13 @@ const (
 	// each equal part of the run.
 	crowdCells = 2048
 	// crowdWork bounds holds × iterations of the search for prices.
-	crowdWork = 200_000_000
+	crowdWork = 50_000_000
 )
 
 // newCrowd gathers the stays of a simulation. Work that may wait and instances
 // that serve several requests at a time are left out, which only lowers the bound.
 func newCrowd(ctx context.Context, c *simulator.Config, m *model) (*crowd, error) {
-	w := &crowd{horizon: int64(c.Horizon)}
+	w := &crowd{horizon: int64(c.Horizon), starts: make([]float64, len(c.Functions))}
 	for i := range c.Fleet.Pools {
 		have := &c.Fleet.Pools[i].Capacity
 		w.room[0] += float64(have.CPU)
@@ -71,18 +73,17 @@ func newCrowd(ctx context.Context, c *simulator.Config, m *model) (*crowd, error
 		if len(f.ways) == 0 || f.shared || f.slack > 0 || len(w.stays) > maxStays {
 			return
 		}
-		p := series[a.Function].pair(f, a, m, rule{})
-		s := stay{at: a.At, end: a.At + int64(float64(f.fast)*float64(a.Scale)), since: p.end, fn: a.Function}
-		if p.found {
-			s.gain = max(p.apart-p.together, 0)
-		}
-		w.stays = append(w.stays, s)
+		w.starts[a.Function] = f.quickest.Seconds()
+		w.stays = append(w.stays, stay{
+			match: series[a.Function].pair(f, a, m, rule{}), at: a.At, end: a.At + int64(float64(f.fast)*float64(a.Scale)), fn: a.Function,
+		})
 	})
 	return w, err
 }
 
 // order lists the moments of all stays in time.
 func (w *crowd) order() {
+	w.moments = w.moments[:0]
 	for i := range w.stays {
 		s, n := &w.stays[i], int32(i)
 		w.moments = append(w.moments, moment{s.at<<2 | runs, n}, moment{s.end<<2 | ends, n})
@@ -134,40 +135,79 @@ func (w *crowd) fullest(resource int) (most float64, instants []int64) {
 	return most, instants
 }
 
-// capped is what the room costs: low grams at least, by prices, and high grams
-// with waits that fit, in any unit of time.
-func (w *crowd) capped() (low, high float64, err error) {
-	all := 0.0
+// weights are what a gram and a second of cold start count.
+type weights struct{ grams, seconds float64 }
+
+// toll is what all instances take beside what they run, at some weights: low at
+// least, by prices, and high with waits that fit, of which seconds are cold starts.
+type toll struct{ low, high, seconds float64 }
+
+// settle values every wait at v, and returns what all stays take without any.
+func (w *crowd) settle(v weights) (all float64) {
 	for i := range w.stays {
-		all += w.stays[i].gain
+		s := &w.stays[i]
+		apart := float64(v.grams*s.apart) + float64(v.seconds*w.starts[s.fn])
+		all += apart
+		if s.gain = 0; s.found {
+			s.gain = max(apart-float64(v.grams*s.together), 0)
+		}
 	}
-	if len(w.stays) > maxStays {
-		return 0, all, nil
+	return all
+}
+
+// toll solves for the weights v.
+func (w *crowd) toll(v weights) (t toll, err error) {
+	all := w.settle(v)
+	saved := 0.0
+	for i := range w.stays {
+		saved += w.stays[i].gain
+	}
+	if t = (toll{low: all - saved, high: all}); len(w.stays) > maxStays {
+		return t, nil
 	}
 	w.order()
 	most, instants := w.fullest(0)
+	w.scarcer = 0
 	if m, in := w.fullest(1); m*w.room[0] > most*w.room[1] {
 		w.scarcer, most, instants = 1, m, in
 	}
-	if most <= w.room[w.scarcer] {
-		return 0, 0, nil
+	out := make([]bool, len(w.stays))
+	if most > w.room[w.scarcer] {
+		lost, err := w.price(instants, out)
+		if err != nil {
+			return t, err
+		}
+		t.low += lost
 	}
+	w.repair(out)
+	t.high = 0
+	for i := range w.stays {
+		s := &w.stays[i]
+		if s.gain > 0 && !out[i] {
+			t.high += float64(v.grams * s.together)
+			continue
+		}
+		t.high += float64(v.grams*s.apart) + float64(v.seconds*w.starts[s.fn])
+		t.seconds += w.starts[s.fn]
+	}
+	return t, nil
+}
+
+// price finds prices for the room at the instants. It returns what is lost at least
+// of all that waits save, and marks those that are out.
+func (w *crowd) price(instants []int64, out []bool) (lost float64, err error) {
 	holds, room, index := w.holds(instants)
 	cfg := DefaultCapConfig()
 	cfg.Iterations = max(min(cfg.Iterations, crowdWork/(len(holds)+len(room)+1)), 20)
 	b, err := CappedSteps(holds, room, cfg)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	free := 0.0 // what the holds save together
-	for i := range holds {
-		free += holds[i].Value
-	}
-	out := make([]bool, len(w.stays))
 	for i, chosen := range b.Chosen {
 		out[index[i]] = !chosen
+		lost += holds[i].Value
 	}
-	return max(free-b.Upper, 0), all - w.repair(out), nil
+	return max(lost-b.Upper, 0), nil
 }
 
 // holds are the waits that fill any of the instants, and the room that running
@@ -199,9 +239,8 @@ func (w *crowd) holds(instants []int64) (holds []Hold, room []float64, index []i
 	return holds, room, index
 }
 
-// repair drops waits until all fit at any time, beside those that are out
-// already, and returns what the others save.
-func (w *crowd) repair(out []bool) (saved float64) {
+// repair puts waits out until all others fit at any time.
+func (w *crowd) repair(out []bool) {
 	needs, room := w.needs[w.scarcer], w.room[w.scarcer]
 	level, idle := 0.0, &idlers{w: w}
 	begun := make([]bool, len(w.stays))
@@ -217,7 +256,6 @@ func (w *crowd) repair(out []bool) (saved float64) {
 			}
 		case runs:
 			if begun[e.stay] {
-				saved += s.gain
 				begun[e.stay] = false
 				break
 			}
@@ -225,12 +263,11 @@ func (w *crowd) repair(out []bool) (saved float64) {
 		}
 		for level > room && idle.Len() > 0 {
 			if n := heap.Pop(idle).(int32); begun[n] {
-				begun[n] = false
+				begun[n], out[n] = false, true
 				level -= needs[w.stays[n].fn]
 			}
 		}
 	}
-	return saved
 }
 
 // idlers is a heap of waits, the one that saves least for its room and time first.

@@ -36,6 +36,7 @@ type function struct {
 	ways       []runWay
 	fast, slow time.Duration // execution at scale 1
 	start      time.Duration // longest cold start
+	quickest   time.Duration // shortest cold start
 	slack      time.Duration
 	pauses     bool // runs in stretches
 	shared     bool // an instance serves several requests at a time
@@ -83,7 +84,9 @@ func (m *model) build(fn *wattle.Function) *function {
 		hold := float64(t.Machine.Reserved(fn.Needs)) * t.PUE
 		if cols.Sandbox[i] != wattle.Warm {
 			hosts = append(hosts, hosting{t.Cluster, float64(cols.StartEnergy[i]) * t.PUE, hold})
-			f.start = max(f.start, cols.Start[i])
+			if f.start = max(f.start, cols.Start[i]); len(hosts) == 1 || cols.Start[i] < f.quickest {
+				f.quickest = cols.Start[i]
+			}
 			continue
 		}
 		if f.shared {

@@ -18,6 +18,8 @@ type rule struct {
 	// fixed keeps it for keep after its last use; otherwise hindsight decides.
 	fixed bool
 	keep  time.Duration
+	// still starts instances on arrival only.
+	still bool
 }
 
 // leaving is the least grams of an instance that ended a use at t and serves no
@@ -51,7 +53,7 @@ func (u *uses) take(f *function, a *trace.Arrival, m *model, r rule) float64 {
 // match is an earlier use whose instance may serve an arrival, if any is found: its
 // end, and the least grams if it does so and if it does not.
 type match struct {
-	end             int64
+	since           int64
 	together, apart float64
 	found           bool
 }
@@ -63,9 +65,9 @@ func (u *uses) pair(f *function, a *trace.Arrival, m *model, r rule) match {
 	}
 	p := match{apart: f.fresh(m, a.At)}
 	if n := len(u.idle); n > 0 {
-		p.end, p.found = u.idle[n-1], true
+		p.since, p.found = u.idle[n-1], true
 		u.idle = u.idle[:n-1]
-		p.together, p.apart = f.until(m, a.At)-f.until(m, p.end), p.apart+r.leaving(f, m, p.end)
+		p.together, p.apart = f.until(m, a.At)-f.until(m, p.since), p.apart+r.leaving(f, m, p.since)
 	}
 	u.push(a.At + int64(float64(f.fast)*float64(a.Scale)))
 	return p

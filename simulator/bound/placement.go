@@ -25,7 +25,7 @@ type Options struct {
 	// Defers lets functions with slack wait within it.
 	Defers bool
 	// Capped asks for a bound beside the one of hindsight in which what runs and
-	// what waits fits into the pools.
+	// what waits fits into the pools, and nothing is started ahead of use.
 	Capped bool
 }
 
@@ -48,9 +48,10 @@ type PlacementBound struct {
 	// Slots spreads the grams of the first point over the slots of arrival; nil
 	// where work may wait.
 	Slots []wattle.GramsCO2e
-	// Feasible is what the first point takes with instances that fit, where they
-	// were chosen; 0 where not.
-	Feasible wattle.GramsCO2e
+	// Gap is how much more a point takes with instances that fit, as a share of it;
+	// Repaired says that such instances were chosen.
+	Gap      float64
+	Repaired bool
 	rule     rule
 }
 
@@ -106,46 +107,84 @@ func Placement(ctx context.Context, c *simulator.Config, o Options) ([]*Placemen
 	return out, nil
 }
 
-// cap is the bound b with the room of all pools for what runs and waits: what is
-// waited for is chosen newest first, as without a cap, for that is cheapest at any
-// prices of room that depend on time alone.
+// cap is the bound b without pre-warm, and with the room of all pools for what
+// runs and waits. Who waits for whom is newest first, as without a cap, for that is
+// cheapest at any prices of room that depend on time alone.
 func (m *model) cap(ctx context.Context, b *PlacementBound) (*PlacementBound, error) {
 	w, err := newCrowd(ctx, m.cfg, m)
 	if err != nil {
 		return nil, err
 	}
-	low, high, err := w.capped()
-	if err != nil {
-		return nil, fmt.Errorf("bound: %w", err)
-	}
 	c := *b
-	c.Points, c.Slots = slices.Clone(b.Points), nil
-	c.charge(0, low)
-	c.Feasible = b.Points[0].Grams + wattle.GramsCO2e(max(high, low))
+	c.Points, c.Slots, c.Repaired, c.rule = slices.Clone(b.Points), nil, true, rule{still: true}
+	free := 0.0 // what b has counted of the instances
+	for i := range w.stays {
+		if s := &w.stays[i]; s.found {
+			free += min(s.apart, s.together)
+		} else {
+			free += s.apart
+		}
+	}
+	for i := range c.Points {
+		p := &c.Points[i]
+		v, rate := weights{1, float64(p.Rate)}, float64(p.Rate)
+		if timeOnly(p.Rate) {
+			v = weights{0, 1}
+		}
+		t, err := w.toll(v)
+		if err != nil {
+			return nil, fmt.Errorf("bound: %w", err)
+		}
+		if v.grams == 0 {
+			p.Seconds += t.low
+			c.Gap = max(c.Gap, (t.high-t.low)/p.Seconds)
+			continue
+		}
+		// Any split of the least between the two figures is a point that nobody beats.
+		extra, seconds := t.low-free, 0.0
+		if rate > 0 {
+			seconds = min(t.seconds, max(extra, 0)/rate)
+		}
+		p.Seconds += seconds
+		p.Grams += wattle.GramsCO2e(extra - float64(rate*seconds))
+		c.Gap = max(c.Gap, (t.high-t.low)/(float64(p.Grams)+float64(rate*p.Seconds)))
+	}
+	room := "what runs and waits at a time fits into the vCPUs and the memory of all pools together"
+	if m.prices != nil {
+		room += ", and no pool is busier in a slot than it can be"
+	}
 	c.Name = "capped"
-	c.Space += "; what runs and waits at a time fits into the " + [2]string{"vCPUs", "memory"}[w.scarcer] + " of all pools together"
-	c.Method += ", waits at Lagrangian prices of that room, the gap being that of waits that fit"
+	c.Space = m.where(room) + "; any keep-alive with hindsight, no pre-warm"
+	c.Method += ", waits at Lagrangian prices of the scarcer room, the gap being to waits that fit, at the worst point of the front"
 	return &c, nil
 }
 
-// spaces makes the bounds, still empty.
-func (m *model) spaces(o Options) []*PlacementBound {
+// timeOnly reports whether a second is worth so much that grams hardly count.
+func timeOnly(r wattle.GramsPerSecond) bool { return r >= 1e5 }
+
+// where states what spaces with this room have in common.
+func (m *model) where(room string) string {
 	when := "every invocation starts on arrival"
 	if m.waits() {
 		when = "work runs when its slack lets it, in stretches where it may pause, the rest on arrival"
 	}
+	return when + ", on any target whose device, isolation and residency fit; limits of policies are ignored; " + room
+}
+
+// spaces makes the bounds, still empty.
+func (m *model) spaces(o Options) []*PlacementBound {
 	room := "capacity does not bind"
 	if m.prices != nil {
 		room = "no pool is busier in a slot than it can be"
 	}
-	where := when + ", on any target whose device, isolation and residency fit; limits of policies are ignored; " + room
+	where := m.where(room)
 	method := "least execution, least hold of instances matched newest first"
 	if m.prices != nil {
 		method += ", room at the prices of a min-cost flow"
 	}
 	rules := []rule{{}}
 	for _, t := range o.Keep {
-		rules = append(rules, rule{true, t})
+		rules = append(rules, rule{fixed: true, keep: t})
 	}
 	var out []*PlacementBound
 	for _, r := range rules {

@@ -225,7 +225,8 @@ type Bound struct {
 	CarbonG      float64 `json:"carbon_g"`
 	LatencyMeanS float64 `json:"latency_mean_s,omitempty"`
 	CostUSD      float64 `json:"cost_usd,omitempty"`
-	// DualityGap is (feasible − bound) ÷ bound, feasible being the best policy of
+	// DualityGap is (feasible − bound) ÷ bound, feasible being what the solver repaired
+	// to fit, at the worst point of the front, or where it did not the best policy of
 	// the run that is in the action space; 0 means proven optimal. Unreached says
 	// that none is.
 	DualityGap float64 `json:"duality_gap"`

@@ -158,14 +158,13 @@ func average(bounds [][]*bound.PlacementBound, n int) report.Bound {
 	if first.Slots != nil {
 		b.CarbonSlotsG = make([]float64, len(first.Slots))
 	}
-	feasible := 0.0
 	for _, seed := range bounds {
 		x := seed[n]
 		count := float64(x.Invocations)
 		b.CarbonG += w * float64(x.Points[0].Grams)
 		b.LatencyMeanS += w * x.Points[last].Seconds / count
 		b.CostUSD += w * float64(x.Cost)
-		feasible += w * float64(x.Feasible)
+		b.DualityGap += w * x.Gap
 		for k, g := range x.Slots {
 			b.CarbonSlotsG[k] += w * max(float64(g), 0)
 		}
@@ -174,9 +173,6 @@ func average(bounds [][]*bound.PlacementBound, n int) report.Bound {
 			b.Front[i].LatencyMeanS += w * x.Points[i].Seconds / count
 			b.Front[i].Label = x.Points[i].Rate.String()
 		}
-	}
-	if feasible > 0 {
-		b.DualityGap = (feasible - b.CarbonG) / b.CarbonG
 	}
 	return b
 }
@@ -198,7 +194,7 @@ func (e *Experiment) compare(d *report.Document, bounds [][]*bound.PlacementBoun
 		p.Regrets = append(p.Regrets, regret(b.Name, "carbon", p.Carbon.OperationalG, b.CarbonG),
 			regret(b.Name, "latency", p.Latency.MeanS, b.LatencyMeanS), regret(b.Name, "cost", p.CostUSD, b.CostUSD))
 	}
-	if b.Unreached = best < 0; bounds[0][n].Feasible == 0 {
+	if b.Unreached = best < 0; !bounds[0][n].Repaired {
 		b.DualityGap = max(0, best)
 	}
 }
