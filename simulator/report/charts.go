@@ -15,7 +15,7 @@ type charts struct {
 	Profile  string         `json:"profile"`
 	Clusters []clusterChart `json:"clusters"`
 	Policies []policyChart  `json:"policies"`
-	Bound    *boundChart    `json:"bound,omitempty"`
+	Bounds   []boundChart   `json:"bounds,omitempty"`
 }
 
 type clusterChart struct {
@@ -33,6 +33,10 @@ type policyChart struct {
 	Load    [][]int64 `json:"load,omitempty"`
 	Latency float64   `json:"latency"`
 	Grams   float64   `json:"grams"`
+	// Least is what the narrowest bound that the policy is held against leaves it,
+	// in grams, and LeastName that bound.
+	Least     float64 `json:"least,omitempty"`
+	LeastName string  `json:"least_name,omitempty"`
 	// LatencyEnds and GramsEnds are 95 % intervals.
 	LatencyEnds []float64 `json:"latency_ends,omitempty"`
 	GramsEnds   []float64 `json:"grams_ends,omitempty"`
@@ -65,8 +69,8 @@ func chartsOf(d *Document) charts {
 	for i := range d.Policies {
 		c.Policies = append(c.Policies, chartOf(&d.Policies[i]))
 	}
-	if len(d.Bounds) > 0 {
-		c.Bound = boundOf(&d.Bounds[0])
+	for i := range d.Bounds {
+		c.Bounds = append(c.Bounds, boundOf(&d.Bounds[i]))
 	}
 	return c
 }
@@ -81,6 +85,9 @@ func chartOf(p *PolicyResult) policyChart {
 		Energy: short(e.ExecutionJ, e.StartupJ, e.KeepAliveJ, e.IdleJ, e.NetworkJ, e.UnallocatedJ),
 		Parts:  short(g.ExecutionG, g.StartupG, g.KeepAliveG, g.IdleG, g.NetworkG, g.UnallocatedG, g.EmbodiedG),
 	}
+	if r, ok := p.regret("carbon"); ok {
+		c.Least, c.LeastName = short(g.OperationalG / (1 + r.Share))[0], r.Bound
+	}
 	if v := p.Intervals; v != nil {
 		c.LatencyEnds, c.GramsEnds = endsOf(v.LatencyMeanS), endsOf(v.CarbonG)
 	}
@@ -94,8 +101,8 @@ func endsOf(v *Interval) []float64 {
 	return short(v.Lo, v.Hi)
 }
 
-func boundOf(b *Bound) *boundChart {
-	out := &boundChart{Name: b.Name, Space: b.ActionSpace, Grams: b.CarbonG, Carbon: short(b.CarbonSlotsG...)}
+func boundOf(b *Bound) boundChart {
+	out := boundChart{Name: b.Name, Space: b.ActionSpace, Grams: b.CarbonG, Carbon: short(b.CarbonSlotsG...)}
 	for _, f := range b.Front {
 		out.Front = append(out.Front, pointChart{f.LatencyMeanS, f.CarbonG, f.Label})
 	}
@@ -128,9 +135,9 @@ func overTime(d *Document) section {
 	for _, p := range with {
 		s.Columns = append(s.Columns, column{Name: p.Name, Unit: sc.unit})
 	}
-	bound := len(d.Bounds) > 0 && len(d.Bounds[0].CarbonSlotsG) > 0
-	if bound {
-		s.Columns = append(s.Columns, column{Name: "bound", Unit: sc.unit})
+	bounds := slotted(d)
+	for _, b := range bounds {
+		s.Columns = append(s.Columns, column{Name: "bound: " + b.Name, Unit: sc.unit})
 	}
 	per := (d.Slots() + tableRows - 1) / tableRows
 	for t := 0; t < d.Slots(); t += per {
@@ -139,12 +146,22 @@ func overTime(d *Document) section {
 		for _, p := range with {
 			row = append(row, cell{Text: sc.text(total(p.Series.CarbonG[t:to]))})
 		}
-		if bound {
-			row = append(row, cell{Text: sc.text(total(d.Bounds[0].CarbonSlotsG[t:to]))})
+		for _, b := range bounds {
+			row = append(row, cell{Text: sc.text(total(b.CarbonSlotsG[t:to]))})
 		}
 		s.Rows = append(s.Rows, row)
 	}
 	return s
+}
+
+// slotted lists the bounds that are spread over the slots.
+func slotted(d *Document) (out []*Bound) {
+	for i := range d.Bounds {
+		if len(d.Bounds[i].CarbonSlotsG) > 0 {
+			out = append(out, &d.Bounds[i])
+		}
+	}
+	return out
 }
 
 // tableRows is the most rows of the table beneath a chart; slots of longer runs
@@ -164,13 +181,14 @@ func slotStart(d *Document, t int) time.Time {
 }
 
 // load is the table beneath the map of where the load went: the share of each
-// cluster, and the intensity that a policy's invocations met on average.
+// cluster, the intensity that a policy's invocations met on average, and the least
+// that they could have met.
 func load(d *Document) section {
 	s := section{Title: "Where the load went", Columns: []column{{Name: "policy", Text: true}}}
 	for i := range d.Clusters {
 		s.Columns = append(s.Columns, column{Name: d.Clusters[i].Name, Unit: "% of invocations"})
 	}
-	s.Columns = append(s.Columns, column{Name: "intensity met", Unit: "g/kWh"})
+	s.Columns = append(s.Columns, column{Name: "intensity met", Unit: "g/kWh"}, column{Name: "bound", Unit: "g/kWh"})
 	for i := range d.Policies {
 		p := &d.Policies[i]
 		if len(p.Series.Invocations) == 0 {
@@ -181,9 +199,25 @@ func load(d *Document) section {
 		for _, n := range byCluster {
 			row = append(row, cell{Text: scaleFor(share).text(n / math.Max(total, 1))})
 		}
-		s.Rows = append(s.Rows, append(row, cell{Text: strconv.FormatFloat(met/math.Max(total, 1), 'f', 0, 64)}))
+		s.Rows = append(s.Rows, append(row, cell{Text: rounded(met / math.Max(total, 1))}, cell{Text: rounded(cleanest(d, p) / math.Max(total, 1))}))
 	}
 	return s
+}
+
+func rounded(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }
+
+// cleanest is the intensity that p's invocations would have met, summed, had all
+// of each slot's started at the cleanest grid of that slot: no placement of the
+// same invocations in the same slots meets less.
+func cleanest(d *Document, p *PolicyResult) (met float64) {
+	for t := range d.Slots() {
+		least, n := math.Inf(1), int64(0)
+		for c := range d.Clusters {
+			least, n = math.Min(least, d.Clusters[c].IntensityGPerKWh[t]), n+p.Series.Invocations[c][t]
+		}
+		met += float64(float64(n) * least)
+	}
+	return met
 }
 
 func loadOf(d *Document, p *PolicyResult) (byCluster []float64, total, met float64) {

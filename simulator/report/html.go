@@ -76,20 +76,22 @@ const paletteSize = 10
 
 // page is what the template renders.
 type page struct {
-	Doc       *Document
-	Facts     []Fact
-	Profile   string
-	Cards     []card
-	Sections  []section
-	OverTime  section // table beneath the chart of the same data
-	Load      section
-	Slot      string
-	HasLoad   bool
-	HasSlots  bool
-	CSS       template.CSS
-	JS        template.JS
-	Data      template.JS
-	PolicyIDs map[string]int
+	Doc      *Document
+	Facts    []Fact
+	Profile  string
+	Cards    []card
+	Sections []section
+	OverTime section // table beneath the chart of the same data
+	Load     section
+	Slot     string
+	HasLoad  bool
+	HasSlots bool
+	// HasBoundLine says that a bound is drawn over time.
+	HasBoundLine bool
+	CSS          template.CSS
+	JS           template.JS
+	Data         template.JS
+	PolicyIDs    map[string]int
 }
 
 func view(d *Document) (*page, error) {
@@ -110,6 +112,7 @@ func view(d *Document) (*page, error) {
 		OverTime: overTime(d), Load: load(d), Slot: slotWord(d.Run.SlotS),
 		CSS: template.CSS(css), JS: template.JS(js), Data: template.JS(data), PolicyIDs: map[string]int{},
 	}
+	v.HasBoundLine = len(slotted(d)) > 0
 	v.HasSlots, v.HasLoad = len(v.OverTime.Rows) > 0, len(v.Load.Rows) > 0
 	for i := range d.Policies {
 		v.PolicyIDs[d.Policies[i].Name] = i

@@ -1,5 +1,5 @@
 // Latency against carbon: one mark per policy with its interval, the line of
-// policies that no other beats in both, and the front of the bound beneath.
+// policies that no other beats in both, and the fronts of the bounds beneath.
 function latencyCarbon(controls) {
   controls.append(...[["rego", "Rego policy"], ["go", "built-in baseline"], ["keepalive", "keep-alive policy"]]
     .filter(([kind]) => data.policies.some((p) => p.kind === kind))
@@ -10,7 +10,7 @@ function latencyCarbon(controls) {
     }));
   const points = data.policies.map((p, i) => ({ ...p, i }));
   const best = front(points);
-  const below = data.bound && data.bound.front ? data.bound.front : [];
+  const fronts = boundsWith("front"), below = fronts.flatMap((b) => b.front.map((p) => ({ ...p, bound: b.name })));
 
   return (width) => {
     const height = width < 500 ? 330 : 400, left = 56, right = width - 14, top = 24, bottom = height - 42;
@@ -28,25 +28,30 @@ function latencyCarbon(controls) {
       svg.append(line(x(t / us.factor), top, x(t / us.factor), bottom, "gridline"), text(x(t / us.factor), bottom + 18, "middle", number(t)));
     }
     svg.append(text(0, 11, "start", ug.unit + " CO₂e operational"), text(right, bottom + 36, "end", "mean latency, " + us.unit));
-    if (below.length) {
-      const b = below.slice().sort((p, q) => p.latency - q.latency);
+    const named = [];
+    for (const f of fronts) {
+      const b = f.front.slice().sort((p, q) => p.latency - q.latency);
       const d = b.map((p) => x(p.latency).toFixed(1) + " " + y(p.grams).toFixed(1)).join("L");
       svg.append(node("path", { d: `M${d}L${x(b.at(-1).latency)} ${bottom}L${x(b[0].latency)} ${bottom}Z` }, { fill: "var(--ink)", opacity: 0.045 }));
       svg.append(node("path", { d: "M" + d, class: "bound" }));
       for (const p of b) svg.append(node("circle", { cx: x(p.latency), cy: y(p.grams), r: 2.5 }, { fill: "var(--ink)" }));
+      named.push(beside(b.at(-1), f.name, x, y, right));
     }
     svg.append(node("path", { d: "M" + best.map((p) => x(p.latency) + " " + y(p.grams)).join("L"), fill: "none", "stroke-width": 1.5 }, { stroke: "var(--accent)", opacity: 0.75 }));
     for (const p of points) svg.append(...bars(p, x, y));
-    const taken = points.map((p) => box(x(p.latency) - 8, y(p.grams) - 8, 16, 16));
+    for (const p of points.filter((p) => p.least)) svg.append(...own(p, x, y));
+    svg.append(...named.map((n) => n.text));
+    const taken = points.map((p) => box(x(p.latency) - 8, y(p.grams) - 8, 16, 16)).concat(named.map((n) => n.box));
     const leaders = node("g", {}, { opacity: 0.45 });
     svg.append(leaders);
     for (const p of points) svg.append(mark(p.kind, x(p.latency), y(p.grams), policyColor(p.i)));
     for (const p of points.slice().sort((a, b) => a.grams - b.grams)) label(p, x(p.latency), y(p.grams), taken, [left, right, top, bottom], svg, leaders);
     follow(svg, (px, py, at) => {
-      const near = points.concat(below.map((p) => ({ ...p, name: p.label ? "bound at " + p.label : "bound" })))
+      const near = points.concat(below.map((p) => ({ ...p, name: "bound: " + p.bound + (p.label ? " at " + p.label : "") })))
         .map((p) => [Math.hypot(x(p.latency) - px, y(p.grams) - py), p]).sort((a, b) => a[0] - b[0])[0];
       if (near[0] > 60) { hide(); return; }
       const p = near[1], rows = [["", "mean latency", us.text(p.latency)], ["", "operational carbon", ug.text(p.grams)]];
+      if (p.least) rows.push(["", "bound: " + p.least_name, ug.text(p.least)]);
       if (p.latency_ends) rows.push(["", "latency, 95 %", p.latency_ends.map((v) => number(v * us.factor)).join(" … ") + " " + us.unit]);
       if (p.grams_ends) rows.push(["", "carbon, 95 %", p.grams_ends.map((v) => number(v * ug.factor)).join(" … ") + " " + ug.unit]);
       show(at, p.name, rows);
@@ -66,6 +71,20 @@ function mark(kind, x, y, color) {
   if (kind === "rego") return node("circle", { cx: x, cy: y, r: 6 }, { fill: color, stroke: "var(--card)", strokeWidth: "1.5px" });
   const turn = kind === "go" ? 0 : 45;
   return node("rect", { x: x - 5, y: y - 5, width: 10, height: 10, transform: `rotate(${turn} ${x} ${y})` }, { fill: color, stroke: "var(--card)", strokeWidth: "1.5px" });
+}
+
+// beside names a front after its last point: to the right, or above where that
+// leaves the chart.
+function beside(p, name, x, y, right) {
+  const s = "bound: " + name, w = s.length * 6.4, fits = x(p.latency) + 8 + w <= right;
+  const bx = fits ? x(p.latency) + 8 : x(p.latency) - w, by = y(p.grams) + (fits ? 4 : -8);
+  return { text: text(bx, by, "start", s, "halo"), box: box(bx, by - 11, w, 14) };
+}
+
+// own is how far a policy lies above the narrowest bound that it is held against.
+function own(p, x, y) {
+  const at = x(p.latency), down = y(p.least), style = { stroke: policyColor(p.i), strokeWidth: "1.5px", opacity: 0.7 };
+  return [node("path", { d: `M${at} ${y(p.grams)}V${down}`, class: "bound" }, { strokeWidth: "1px", opacity: 0.5 }), node("line", { x1: at - 6, x2: at + 6, y1: down, y2: down }, style)];
 }
 
 // bars are the 95 % intervals in both directions.

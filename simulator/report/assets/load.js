@@ -41,6 +41,10 @@ function loadMap(controls, redraw) {
         svg.append(text(right + 12, mid + 4, "start", percent(share), "strong"));
       }
     });
+    bins.forEach((b, t) => {
+      const clean = order.reduce((a, c) => (b.intensity[c] < b.intensity[a] ? c : a), order[0]), top = order.indexOf(clean) * (row + gap) + head;
+      svg.append(node("path", { d: `M${x(t)} ${top}H${x(t + 1)}`, class: "bound" }));
+    });
     for (const [t, s] of timeTicks(right - left)) {
       const px = linear(0, data.slots, left, right)(t);
       svg.append(text(px, bottom + 14, px < left + 16 ? "start" : px > right - 16 ? "end" : "middle", s));
@@ -55,7 +59,7 @@ function loadMap(controls, redraw) {
         percent(b.load[c] / Math.max(1, b.total)) + " at " + number(b.intensity[c]) + " g/kWh"])
         .concat([["", "invocations", b.total.toLocaleString("en")]]));
     }, () => cross.setAttribute("visibility", "hidden"), left, right, (right - left) / bins.length);
-    const note = html("p", { class: "small" }, `A bar as high as its row is ${percent(full)} of the ${slotWord()}’s invocations. Under ${policy.name} an invocation met ${number(summary.met)} g/kWh on average; the plain mean of the fleet was ${number(summary.fleet)} g/kWh.`);
+    const note = html("p", { class: "small" }, `A bar as high as its row is ${percent(full)} of the ${slotWord()}’s invocations. Under ${policy.name} an invocation met ${number(summary.met)} g/kWh on average; the bound is ${number(summary.least)} g/kWh, were all of each ${slotWord()}’s at the grid that was cleanest then (dotted). The plain mean of the fleet was ${number(summary.fleet)} g/kWh.`);
     note.style.marginTop = "6px";
     const both = document.createDocumentFragment();
     both.append(svg, note);
@@ -66,11 +70,13 @@ function loadMap(controls, redraw) {
 const sumOf = (v) => v.reduce((a, b) => a + b, 0);
 const mean = (v) => sumOf(v) / Math.max(1, v.length);
 
-// met is the intensity that a policy's invocations met on average.
+// met is the intensity that a policy's invocations met on average, and the least
+// that they could have met in the same slots.
 function met(policy) {
-  let total = 0, weighted = 0;
+  let total = 0, weighted = 0, least = 0;
   policy.load.forEach((row, c) => row.forEach((n, t) => { total += n; weighted += n * data.clusters[c].intensity[t]; }));
-  return { total, met: weighted / Math.max(1, total), fleet: mean(data.clusters.map((c) => mean(c.intensity))) };
+  for (let t = 0; t < data.slots; t++) least += sumOf(policy.load.map((row) => row[t])) * Math.min(...data.clusters.map((c) => c.intensity[t]));
+  return { total, met: weighted / Math.max(1, total), least: least / Math.max(1, total), fleet: mean(data.clusters.map((c) => mean(c.intensity))) };
 }
 
 // fullRow is the share that a bar of full height stands for: the least quarter

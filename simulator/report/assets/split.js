@@ -36,15 +36,24 @@ function split(controls, redraw) {
       });
       svg.append(text(x(at) + 8, y + bar / 2 + 4, "start", u.text(totals[i]), "halo"));
     });
-    if (carbon && data.bound && data.bound.grams <= peak) { // of operational carbon: all parts but embodied and unallocated
-      const at = x(data.bound.grams);
-      svg.append(node("path", { d: `M${at} ${top}V${bottom}`, class: "bound" }), text(at + 4, bottom + 31, "start", "bound of operational: " + u.text(data.bound.grams)));
+    if (carbon) { // of operational carbon: all parts but embodied and unallocated
+      data.policies.forEach((p, i) => {
+        const y = top + i * row + head;
+        if (p.least && p.least <= peak) svg.append(node("path", { d: `M${x(p.least)} ${y - 4}V${y + bar + 4}`, class: "mark" }));
+      });
+      const lines = (data.bounds || []).filter((b) => b.front && b.grams <= peak), named = [];
+      for (const b of lines) {
+        svg.append(node("path", { d: `M${x(b.grams)} ${top}V${bottom}`, class: "bound" }));
+        named.push(b.name + " " + u.text(b.grams));
+      }
+      if (named.length) svg.append(text(left, bottom + 31, "start", "bounds, dotted: " + named.join(", ")));
     }
     follow(svg, (_, py, at) => {
       const i = Math.floor((py - top) / row);
       if (i < 0 || i >= parts.length) { hide(); return; }
       show(at, data.policies[i].name, parts[i].map((v, k) => [v, colors(k), names[k]]).filter(([v]) => v > 0)
-        .map(([v, c, n]) => [c, n, u.text(v) + " · " + percent(v / (totals[i] || 1))]));
+        .map(([v, c, n]) => [c, n, u.text(v) + " · " + percent(v / (totals[i] || 1))])
+        .concat(carbon && data.policies[i].least ? [["var(--ink)", "bound: " + data.policies[i].least_name, u.text(data.policies[i].least)]] : []));
     }, () => {}, left, right, 12);
     return svg;
   };

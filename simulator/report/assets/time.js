@@ -1,5 +1,5 @@
 // Carbon over time: one line per policy, the interval over seeds as a band, the
-// bound dotted.
+// bounds dotted.
 function carbonOverTime(controls, redraw) {
   const hidden = new Set();
   let cumulative = false;
@@ -12,8 +12,8 @@ function carbonOverTime(controls, redraw) {
   return (width) => {
     const height = width < 500 ? 260 : 320, left = 52, right = width - 8, top = 22, bottom = height - 26;
     const lines = shown().map(([p, i]) => ({ p, i, v: series(p.carbon) }));
-    const bound = data.bound && data.bound.carbon ? series(data.bound.carbon) : null;
-    const peak = Math.max(...lines.flatMap((l) => (cumulative || !l.p.hi ? l.v : l.p.hi)), ...(bound || [0]), 1e-12);
+    const bounds = boundsWith("carbon").map((b) => ({ name: b.name, v: series(b.carbon) }));
+    const peak = Math.max(...lines.flatMap((l) => (cumulative || !l.p.hi ? l.v : l.p.hi)), ...bounds.flatMap((b) => b.v), 1e-12);
     const u = unitFor("g", peak);
     const x = linear(0, data.slots, left, right), y = linear(0, peak * 1.04, bottom, top);
     const svg = frame(width, height, "Line chart: operational carbon of each policy over time, in " + u.unit + ". The table below holds the same figures.");
@@ -33,7 +33,13 @@ function carbonOverTime(controls, redraw) {
     for (const l of lines) {
       svg.append(node("path", { d: path(l.v), fill: "none", "stroke-width": 2, "stroke-linejoin": "round", "stroke-dasharray": l.p.kind === "rego" ? "none" : "6 3" }, { stroke: policyColor(l.i) }));
     }
-    if (bound) svg.append(node("path", { d: path(bound), class: "bound" }));
+    const named = [];
+    for (const b of bounds) {
+      svg.append(node("path", { d: path(b.v), class: "bound" }));
+      const t = Math.floor(data.slots * 0.98), at = y(b.v[Math.min(t, data.slots - 1)]);
+      named.push(textAway(right - 6, at - 6, named, "bound: " + b.name));
+    }
+    svg.append(...named.map((n) => n.text));
     const cross = node("line", { y1: top, y2: bottom, class: "axis", visibility: "hidden" });
     svg.append(cross);
     follow(svg, (px, _, at) => {
@@ -41,11 +47,20 @@ function carbonOverTime(controls, redraw) {
       for (const k of ["x1", "x2"]) cross.setAttribute(k, mid(t));
       cross.setAttribute("visibility", "visible");
       const rows = lines.map((l) => [l.v[t], policyColor(l.i), l.p.name]).sort((a, b) => b[0] - a[0]).map(([v, c, n]) => [c, n, u.text(v)]);
-      if (bound) rows.push(["var(--ink)", "bound", u.text(bound[t])]);
+      for (const b of bounds) rows.push(["var(--ink)", "bound: " + b.name, u.text(b.v[t])]);
       show(at, slotName(t), rows);
     }, () => cross.setAttribute("visibility", "hidden"), left, right, (right - left) / data.slots);
     return svg;
   };
+}
+
+// boundsWith lists the bounds that have a part, such as their carbon by slot.
+const boundsWith = (part) => (data.bounds || []).filter((b) => b[part] && b[part].length);
+
+// textAway writes to the left of x at y, or higher where it would lie on one of taken.
+function textAway(x, y, taken, s) {
+  while (taken.some((n) => Math.abs(n.y - y) < 13)) y -= 13;
+  return { y, text: text(x, y, "end", s, "halo") };
 }
 
 function slotWord() {
