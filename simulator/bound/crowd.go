@@ -86,7 +86,7 @@ func (w *crowd) order() {
 	w.moments = w.moments[:0]
 	for i := range w.stays {
 		s, n := &w.stays[i], int32(i)
-		w.moments = append(w.moments, moment{s.at<<2 | runs, n}, moment{s.end<<2 | ends, n})
+		w.moments = append(w.moments, moment{s.at<<2 | runs, n}, moment{s.end<<2 + ends, n})
 		if s.gain > 0 {
 			w.moments = append(w.moments, moment{s.since<<2 | waits, n})
 		}
