@@ -106,7 +106,7 @@ meters:
 kubernetes: {enabled: "off"}
 `, bmc.URL, password, certificate))
 	counted := func() float64 {
-		return a.scrape().sum("wattle_node_energy_joules_total", "component=platform", "source=redfish")
+		return a.scrape().sum("wattle_node_energy_joules_total", "component=platform", "source=integrated")
 	}
 	down := func() bool { return hasZero(a.scrape(), "wattle_collector_up", "collector=redfish") }
 	counts := func(from float64) {
