@@ -142,6 +142,18 @@ type weights struct{ grams, seconds float64 }
 // least, by prices, and high with waits that fit, of which seconds are cold starts.
 type toll struct{ low, high, seconds float64 }
 
+// free is the grams that all stays take at least where room is no matter.
+func (w *crowd) free() (sum float64) {
+	for i := range w.stays {
+		if s := &w.stays[i]; s.found {
+			sum += min(s.apart, s.together)
+		} else {
+			sum += s.apart
+		}
+	}
+	return sum
+}
+
 // settle values every wait at v, and returns what all stays take without any.
 func (w *crowd) settle(v weights) (all float64) {
 	for i := range w.stays {
@@ -239,32 +251,35 @@ func (w *crowd) holds(instants []int64) (holds []Hold, room []float64, index []i
 	return holds, room, index
 }
 
-// repair puts waits out until all others fit at any time.
+// repair puts waits out until all others fit at any time, in both resources.
 func (w *crowd) repair(out []bool) {
-	needs, room := w.needs[w.scarcer], w.room[w.scarcer]
-	level, idle := 0.0, &idlers{w: w}
+	level, idle := [2]float64{}, &idlers{w: w}
+	change := func(n int32, sign float64) {
+		for r := range level {
+			level[r] += float64(sign * w.needs[r][w.stays[n].fn])
+		}
+	}
 	begun := make([]bool, len(w.stays))
 	for _, e := range w.moments {
-		s := &w.stays[e.stay]
+		n := e.stay
 		switch e.key & 3 {
 		case ends:
-			level -= needs[s.fn]
+			change(n, -1)
 		case waits:
-			if begun[e.stay] = !out[e.stay]; begun[e.stay] {
-				level += needs[s.fn]
-				heap.Push(idle, e.stay)
+			if begun[n] = !out[n]; begun[n] {
+				change(n, 1)
+				heap.Push(idle, n)
 			}
 		case runs:
-			if begun[e.stay] {
-				begun[e.stay] = false
-				break
+			if !begun[n] {
+				change(n, 1)
 			}
-			level += needs[s.fn]
+			begun[n] = false
 		}
-		for level > room && idle.Len() > 0 {
+		for (level[0] > w.room[0] || level[1] > w.room[1]) && idle.Len() > 0 {
 			if n := heap.Pop(idle).(int32); begun[n] {
 				begun[n], out[n] = false, true
-				level -= needs[w.stays[n].fn]
+				change(n, -1)
 			}
 		}
 	}

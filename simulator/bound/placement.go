@@ -98,7 +98,7 @@ func Placement(ctx context.Context, c *simulator.Config, o Options) ([]*Placemen
 		m.finish(b, series[i])
 	}
 	if o.Capped {
-		b, err := m.cap(ctx, out[0])
+		b, err := m.capped(ctx, out[0])
 		if err != nil {
 			return nil, err
 		}
@@ -107,47 +107,21 @@ func Placement(ctx context.Context, c *simulator.Config, o Options) ([]*Placemen
 	return out, nil
 }
 
-// cap is the bound b without pre-warm, and with the room of all pools for what
+// capped is the bound b without pre-warm, and with the room of all pools for what
 // runs and waits. Who waits for whom is newest first, as without a cap, for that is
 // cheapest at any prices of room that depend on time alone.
-func (m *model) cap(ctx context.Context, b *PlacementBound) (*PlacementBound, error) {
+func (m *model) capped(ctx context.Context, b *PlacementBound) (*PlacementBound, error) {
 	w, err := newCrowd(ctx, m.cfg, m)
 	if err != nil {
 		return nil, err
 	}
 	c := *b
 	c.Points, c.Slots, c.Repaired, c.rule = slices.Clone(b.Points), nil, true, rule{still: true}
-	free := 0.0 // what b has counted of the instances
-	for i := range w.stays {
-		if s := &w.stays[i]; s.found {
-			free += min(s.apart, s.together)
-		} else {
-			free += s.apart
-		}
-	}
+	free := w.free()
 	for i := range c.Points {
-		p := &c.Points[i]
-		v, rate := weights{1, float64(p.Rate)}, float64(p.Rate)
-		if timeOnly(p.Rate) {
-			v = weights{0, 1}
-		}
-		t, err := w.toll(v)
-		if err != nil {
+		if err := c.settle(&c.Points[i], w, free); err != nil {
 			return nil, fmt.Errorf("bound: %w", err)
 		}
-		if v.grams == 0 {
-			p.Seconds += t.low
-			c.Gap = max(c.Gap, (t.high-t.low)/p.Seconds)
-			continue
-		}
-		// Any split of the least between the two figures is a point that nobody beats.
-		extra, seconds := t.low-free, 0.0
-		if rate > 0 {
-			seconds = min(t.seconds, max(extra, 0)/rate)
-		}
-		p.Seconds += seconds
-		p.Grams += wattle.GramsCO2e(extra - float64(rate*seconds))
-		c.Gap = max(c.Gap, (t.high-t.low)/(float64(p.Grams)+float64(rate*p.Seconds)))
 	}
 	room := "what runs and waits at a time fits into the vCPUs and the memory of all pools together"
 	if m.prices != nil {
@@ -157,6 +131,33 @@ func (m *model) cap(ctx context.Context, b *PlacementBound) (*PlacementBound, er
 	c.Space = m.where(room) + "; any keep-alive with hindsight, no pre-warm"
 	c.Method += ", waits at Lagrangian prices of the scarcer room, the gap being to waits that fit, at the worst point of the front"
 	return &c, nil
+}
+
+// settle puts the least that instances take in place of the free grams that p
+// has counted of them, and widens the gap to what those take that fit.
+func (b *PlacementBound) settle(p *Point, w *crowd, free float64) error {
+	v, rate := weights{1, float64(p.Rate)}, float64(p.Rate)
+	if timeOnly(p.Rate) {
+		v = weights{0, 1}
+	}
+	t, err := w.toll(v)
+	if err != nil {
+		return err
+	}
+	if v.grams == 0 {
+		p.Seconds += t.low
+		b.Gap = max(b.Gap, (t.high-t.low)/p.Seconds)
+		return nil
+	}
+	// Any split of the least between the two figures is a point that nobody beats.
+	extra, seconds := t.low-free, 0.0
+	if rate > 0 {
+		seconds = min(t.seconds, max(extra, 0)/rate)
+	}
+	p.Seconds += seconds
+	p.Grams += wattle.GramsCO2e(extra - float64(rate*seconds))
+	b.Gap = max(b.Gap, (t.high-t.low)/(float64(p.Grams)+float64(rate*p.Seconds)))
+	return nil
 }
 
 // timeOnly reports whether a second is worth so much that grams hardly count.
