@@ -83,6 +83,7 @@ func Layers() []Row {
 		// 4: the other driver of the same core; cmd injects policies and meters.
 		{Layer: 4, Package: "simulator", Own: simulated, Third: []string{"golang.org/x/sync"}, Kind: Deterministic},
 		{Layer: 4, Package: "simulator/*", Own: simulated, Third: []string{"gonum.org/v1/gonum"}, Kind: Deterministic},
+		{Layer: 4, Package: "simulator/flow/oracle", Third: []string{"gonum.org/v1/gonum"}},
 		{Layer: 4, Package: "simulator/trace/*", Own: []string{".", "simulator/trace/*", "simulator/workload/random"}, Third: []string{"github.com/klauspost/compress", "github.com/parquet-go/parquet-go"}, Kind: Deterministic},
 		{Layer: 4, Package: "simulator/workload/*", Own: []string{".", "simulator/trace", "simulator/workload/*"}, Kind: Deterministic},
 		{Layer: 4, Package: "simulator/signal/*", Own: []string{".", "simulator/trace/tabular", "simulator/signal/*", "simulator/workload/random"}, Third: []string{"github.com/klauspost/compress"}, Kind: Deterministic},

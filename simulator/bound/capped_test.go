@@ -1,58 +1,35 @@
 package bound
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
-	"time"
 
-	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/optimize/convex/lp"
 	"pgregory.net/rapid"
+
+	"github.com/wattle-project/wattle/simulator/flow/oracle"
 )
 
-// relaxed is the optimum of the linear relaxation, by gonum's simplex:
-// maximise Σ value·x with Σ memory·x ≤ capacity in each step and x ≤ 1.
-func relaxed(holds []Hold, capacity float64, steps int) (float64, bool) {
-	n := len(holds)
-	cols := n + steps + n // holds, slack of steps, slack of x ≤ 1
-	a := mat.NewDense(steps+n, cols, nil)
-	b, c := make([]float64, steps+n), make([]float64, cols)
-	for s := range steps {
-		a.Set(s, n+s, 1)
-		b[s] = capacity
+// relaxed states the linear relaxation, negated: maximise Σ value·x with
+// Σ memory·x ≤ capacity in each step and x ≤ 1.
+func relaxed(holds []Hold, capacity float64, steps int) *oracle.Program {
+	p := &oracle.Program{}
+	for s := range int32(steps) {
+		row := make([]float64, len(holds))
+		for i, h := range holds {
+			if h.From <= s && s < h.To {
+				row[i] = h.Memory
+			}
+		}
+		p.Row(row, false, capacity)
 	}
 	for i, h := range holds {
-		c[i] = -h.Value
-		for s := h.From; s < h.To; s++ {
-			a.Set(int(s), i, h.Memory)
-		}
-		a.Set(steps+i, i, 1)
-		a.Set(steps+i, n+steps+i, 1)
-		b[steps+i] = 1
+		p.Cost = append(p.Cost, -h.Value)
+		row := make([]float64, len(holds))
+		row[i] = 1
+		p.Row(row, false, 1)
 	}
-	// The oracle has no rule against cycling, and on some problems it cycles.
-	type answer struct {
-		v   float64
-		err error
-	}
-	done := make(chan answer, 1)
-	go func() {
-		v, _, err := lp.Simplex(c, a, b, 0, nil)
-		done <- answer{v, err}
-	}()
-	select {
-	case got := <-done:
-		return -got.v, got.err == nil
-	case <-time.After(time.Second):
-		return 0, false
-	}
+	return p
 }
 
 func drawHolds(t *rapid.T, steps int) []Hold {
@@ -127,7 +104,8 @@ func TestCappedDualIsNearTheRelaxation(t *testing.T) {
 			holds[i] = Hold{From: int32(from), To: int32(from + 1 + r.IntN(steps-from)), Memory: float64(1 + r.IntN(8)), Value: 0.01 + 5*r.Float64()}
 		}
 		capacity := float64(r.IntN(21))
-		v, ok := relaxed(holds, capacity, steps)
+		v, ok := relaxed(holds, capacity, steps).Simplex(0)
+		v = -v
 		if !ok {
 			continue
 		}
@@ -195,10 +173,7 @@ func BenchmarkCapped(b *testing.B) {
 // GLPK's optimum of the relaxation lies between what is chosen and the dual, which
 // is near it.
 func TestCappedAgreesWithGLPK(t *testing.T) {
-	tool, err := exec.LookPath("glpsol")
-	if err != nil {
-		t.Skip("glpsol (package glpk-utils) is not installed: gonum's simplex checks the same cases")
-	}
+	tool, dir := oracle.GLPK(t), t.TempDir()
 	const steps = 12
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 7))
@@ -211,7 +186,10 @@ func TestCappedAgreesWithGLPK(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := glpk(t, tool, holds, 20, steps)
+		want, ok := relaxed(holds, 20, steps).Glpsol(t, tool, dir)
+		if want = -want; !ok {
+			t.Fatalf("seed %d: GLPK finds no optimum", seed)
+		}
 		if b.Upper < want-1e-6 || b.Lower > want+1e-6 {
 			t.Errorf("seed %d: %g to %g does not enclose GLPK's %g", seed, b.Lower, b.Upper, want)
 		}
@@ -219,50 +197,4 @@ func TestCappedAgreesWithGLPK(t *testing.T) {
 			t.Errorf("seed %d: the dual %g is %.2g above GLPK's %g", seed, b.Upper, over, want)
 		}
 	}
-}
-
-// glpk solves the relaxation by glpsol.
-func glpk(t *testing.T, tool string, holds []Hold, capacity float64, steps int) float64 {
-	var b strings.Builder
-	b.WriteString("Maximize\n obj:")
-	for i, h := range holds {
-		fmt.Fprintf(&b, " + %.17g x%d", h.Value, i)
-	}
-	b.WriteString("\nSubject To\n")
-	for s := range steps {
-		fmt.Fprintf(&b, " r%d: 0 none", s)
-		for i, h := range holds {
-			if int(h.From) <= s && s < int(h.To) {
-				fmt.Fprintf(&b, " + %.17g x%d", h.Memory, i)
-			}
-		}
-		fmt.Fprintf(&b, " <= %.17g\n", capacity)
-	}
-	b.WriteString("Bounds\n")
-	for i := range holds {
-		fmt.Fprintf(&b, " 0 <= x%d <= 1\n", i)
-	}
-	b.WriteString("End\n")
-	in, out := filepath.Join(t.TempDir(), "in.lp"), filepath.Join(t.TempDir(), "out.txt")
-	if err := os.WriteFile(in, []byte(b.String()), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if log, err := exec.Command(tool, "--lp", in, "-w", out).CombinedOutput(); err != nil {
-		t.Fatalf("glpsol: %v: %s", err, log)
-	}
-	text, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) == 7 && f[0] == "s" && f[1] == "bas" {
-			v, err := strconv.ParseFloat(f[6], 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return v
-		}
-	}
-	t.Fatalf("glpsol printed no solution:\n%s", text)
-	return 0
 }

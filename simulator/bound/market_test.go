@@ -2,20 +2,13 @@ package bound
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/optimize/convex/lp"
 	"pgregory.net/rapid"
 
+	"github.com/wattle-project/wattle/simulator/flow/oracle"
 	"github.com/wattle-project/wattle/simulator/trace"
 )
 
@@ -95,87 +88,31 @@ func (s *statement) dual(m *model, x *market) float64 {
 	return sum
 }
 
-// simplex is the optimum by gonum, which on some problems cycles or gives up.
-func (s *statement) simplex() (float64, bool) {
-	n := len(s.cost)
-	a := mat.NewDense(len(s.work)+len(s.rooms), n+len(s.rooms), nil)
-	for j := range s.cost {
-		a.Set(s.batch[j], j, 1)
-		if s.room[j] >= 0 {
-			a.Set(len(s.work)+s.room[j], j, 1)
+// program is the statement for other solvers.
+func (s *statement) program() *oracle.Program {
+	p := &oracle.Program{Cost: s.cost}
+	works, rooms := matrix(len(s.work), len(s.cost)), matrix(len(s.rooms), len(s.cost))
+	for j, i := range s.batch {
+		works[i][j] = 1
+		if r := s.room[j]; r >= 0 {
+			rooms[r][j] = 1
 		}
 	}
-	for r := range s.rooms {
-		a.Set(len(s.work)+r, n+r, 1)
+	for i, v := range s.work {
+		p.Row(works[i], true, v)
 	}
-	c := append(append([]float64(nil), s.cost...), make([]float64, len(s.rooms))...)
-	b := append(append([]float64(nil), s.work...), s.rooms...)
-	type answer struct {
-		v  float64
-		ok bool
+	for r, v := range s.rooms {
+		p.Row(rooms[r], false, v)
 	}
-	done := make(chan answer, 1)
-	go func() {
-		defer func() {
-			if recover() != nil {
-				done <- answer{}
-			}
-		}()
-		v, _, err := lp.Simplex(c, a, b, 1e-12, nil)
-		done <- answer{v, err == nil}
-	}()
-	select {
-	case got := <-done:
-		return got.v, got.ok
-	case <-time.After(time.Second):
-		return 0, false
-	}
+	return p
 }
 
-// glpsol is the optimum by GLPK.
-func (s *statement) glpsol(t *testing.T, tool, dir string) float64 {
-	var b strings.Builder
-	b.WriteString("Minimize\n obj:")
-	rows := make([]strings.Builder, len(s.work)+len(s.rooms))
-	for j, c := range s.cost {
-		fmt.Fprintf(&b, " + %.17g x%d", c, j)
-		fmt.Fprintf(&rows[s.batch[j]], " + x%d", j)
-		if s.room[j] >= 0 {
-			fmt.Fprintf(&rows[len(s.work)+s.room[j]], " + x%d", j)
-		}
+func matrix(rows, columns int) [][]float64 {
+	m := make([][]float64, rows)
+	for i := range m {
+		m[i] = make([]float64, columns)
 	}
-	b.WriteString("\nSubject To\n")
-	for i, v := range s.work {
-		fmt.Fprintf(&b, " w%d:%s = %.17g\n", i, rows[i].String(), v)
-	}
-	for j, v := range s.rooms {
-		if r := rows[len(s.work)+j].String(); r != "" {
-			fmt.Fprintf(&b, " r%d:%s <= %.17g\n", j, r, v)
-		}
-	}
-	b.WriteString("End\n")
-	in, out := filepath.Join(dir, "in.lp"), filepath.Join(dir, "out.txt")
-	if err := os.WriteFile(in, []byte(b.String()), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if log, err := exec.Command(tool, "--lp", in, "-w", out).CombinedOutput(); err != nil {
-		t.Fatalf("glpsol: %v: %s", err, log)
-	}
-	text, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) == 7 && f[0] == "s" && f[1] == "bas" && f[4] == "f" {
-			v, err := strconv.ParseFloat(f[6], 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return v
-		}
-	}
-	t.Fatalf("glpsol printed no solution:\n%s", text)
-	return 0
+	return m
 }
 
 // drawMarket is the model of a random run as Placement makes it, before prices,
@@ -243,7 +180,7 @@ func TestPricesAgreeWithTheSimplex(t *testing.T) {
 		if len(s.cost) > 150 {
 			return
 		}
-		if v, ok := s.simplex(); ok {
+		if v, ok := s.program().Simplex(1e-12); ok {
 			compared++
 			dear += priced(m)
 			s.agree(t, m, x, "the simplex", v)
@@ -267,11 +204,7 @@ func priced(m *model) int {
 }
 
 func TestPricesAgreeWithGLPK(t *testing.T) {
-	tool, err := exec.LookPath("glpsol")
-	if err != nil {
-		t.Skip("glpsol (package glpk-utils) is not installed: gonum's simplex checks the same cases")
-	}
-	dir, compared, dear := t.TempDir(), 0, 0
+	tool, dir, compared, dear := oracle.GLPK(t), t.TempDir(), 0, 0
 	rapid.Check(t, func(r *rapid.T) {
 		m, tight := drawMarket(r)
 		if !tight {
@@ -280,7 +213,11 @@ func TestPricesAgreeWithGLPK(t *testing.T) {
 		s, x := verdict(r, m)
 		compared++
 		dear += priced(m)
-		s.agree(r, m, x, "glpsol", s.glpsol(t, tool, dir))
+		v, ok := s.program().Glpsol(t, tool, dir)
+		if !ok {
+			r.Fatal("glpsol finds no optimum")
+		}
+		s.agree(r, m, x, "glpsol", v)
 	})
 	if !testing.Short() && dear < 5 {
 		t.Errorf("%d compared, of which %d with a price: too few to say anything", compared, dear)

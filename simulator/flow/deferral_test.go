@@ -9,11 +9,13 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/wattle-project/wattle/simulator/flow/oracle"
 )
 
 // program states the interruptible problem for another solver.
-func (p *Deferral) program() *program {
-	var lp program
+func (p *Deferral) program() *oracle.Program {
+	var lp oracle.Program
 	m, n := len(p.Carbon), p.slots()
 	column := make([][]int, m*n)
 	for i := range p.Jobs {
@@ -23,21 +25,18 @@ func (p *Deferral) program() *program {
 			var slot []int
 			for c := range m {
 				if j.may(c) {
-					k := len(lp.cost)
-					lp.cost = append(lp.cost, j.Weight*p.Carbon[c][t])
+					k := len(lp.Cost)
+					lp.Cost = append(lp.Cost, j.Weight*p.Carbon[c][t])
 					slot, column[c*n+t] = append(slot, k), append(column[c*n+t], k)
 				}
 			}
 			mine = append(mine, slot...)
-			lp.row(ones(slot), false, 1)
+			lp.Row(ones(slot), false, 1)
 		}
-		lp.row(ones(mine), true, float64(j.Length))
+		lp.Row(ones(mine), true, float64(j.Length))
 	}
 	for k, at := range column {
-		lp.row(ones(at), false, float64(p.Capacity[k/n][k%n]))
-	}
-	for i, r := range lp.rows {
-		lp.rows[i] = append(r, make([]float64, len(lp.cost)-len(r))...)
+		lp.Row(ones(at), false, float64(p.Capacity[k/n][k%n]))
 	}
 	return &lp
 }
@@ -62,7 +61,7 @@ func (p *Deferral) keeps(s *Schedule, contiguous bool) error {
 			}
 		}
 	}
-	if v := p.cost(s.Uses); !near(v, s.Value) || s.Value < s.Bound-1e-6*math.Abs(s.Bound) {
+	if v := p.cost(s.Uses); !oracle.Near(v, s.Value) || s.Value < s.Bound-1e-6*math.Abs(s.Bound) {
 		return fmt.Errorf("cost %g, value %g, bound %g", v, s.Value, s.Bound)
 	}
 	return nil
@@ -102,17 +101,17 @@ func TestInterruptibleIsOptimal(t *testing.T) {
 			if !errors.Is(err, ErrInfeasible) {
 				t.Fatal(err)
 			}
-			if v, ok := p.program().simplex(); ok {
+			if v, ok := p.program().Simplex(1e-11); ok {
 				t.Fatalf("%v, the simplex finds %g", err, v)
 			}
 			return
 		}
 		solved++
-		if err := p.keeps(s, false); err != nil || !near(s.Value, s.Bound) {
+		if err := p.keeps(s, false); err != nil || !oracle.Near(s.Value, s.Bound) {
 			t.Fatalf("value %g, bound %g: %v", s.Value, s.Bound, err)
 		}
-		if v, ok := p.program().simplex(); ok {
-			if compared++; !near(v, s.Value) {
+		if v, ok := p.program().Simplex(1e-11); ok {
+			if compared++; !oracle.Near(v, s.Value) {
 				t.Fatalf("value %g, the simplex finds %g", s.Value, v)
 			}
 		}
@@ -180,7 +179,7 @@ func TestContiguousBracketsTheOptimum(t *testing.T) {
 				t.Fatalf("value %g, optimum %g: %v", s.Value, best, err)
 			}
 		}
-		if d := p.DualContiguous(s.Prices); !near(d, s.Bound) {
+		if d := p.DualContiguous(s.Prices); !oracle.Near(d, s.Bound) {
 			t.Fatalf("bound %g, its prices say %g", s.Bound, d)
 		}
 		if !math.IsInf(best, 1) {
@@ -188,7 +187,7 @@ func TestContiguousBracketsTheOptimum(t *testing.T) {
 			if !math.IsInf(s.Value, 1) {
 				found++
 			}
-			if near(s.Value, best) {
+			if oracle.Near(s.Value, best) {
 				exact++
 			}
 		}
@@ -241,15 +240,15 @@ func grid(jobs, clusters, slots int, tight float64, seed uint64) *Deferral {
 }
 
 func TestDeferralAgreesWithGLPK(t *testing.T) {
-	tool, dir := glpk(t), t.TempDir()
+	tool, dir := oracle.GLPK(t), t.TempDir()
 	for seed := range uint64(4) {
 		p := grid(12, 2, 24, 2.5, seed)
 		s, err := p.Interruptible()
-		v, ok := p.program().glpsol(t, tool, dir)
+		v, ok := p.program().Glpsol(t, tool, dir)
 		if (err == nil) != ok {
 			t.Fatalf("seed %d: %v, glpsol %v", seed, err, ok)
 		}
-		if err == nil && !near(v, s.Value) {
+		if err == nil && !oracle.Near(v, s.Value) {
 			t.Errorf("seed %d: %.9f, glpsol %.9f", seed, s.Value, v)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/wattle-project/wattle/simulator/flow/oracle"
 )
 
 // A flow from several sources is certified optimal, and agrees with the simplex.
@@ -13,7 +15,7 @@ func TestNetworkIsOptimal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(2, 6).Draw(t, "nodes")
 		g := NewNetwork(n)
-		var lp program
+		var lp oracle.Program
 		out, in := make([][]int, n), make([][]int, n)
 		for range rapid.IntRange(1, 12).Draw(t, "arcs") {
 			u, v := rapid.IntRange(0, n-1).Draw(t, "from"), rapid.IntRange(0, n-1).Draw(t, "to")
@@ -24,10 +26,10 @@ func TestNetworkIsOptimal(t *testing.T) {
 			if _, err := g.Arc(u, v, int64(room), cost); err != nil {
 				t.Fatal(err)
 			}
-			k := len(lp.cost)
+			k := len(lp.Cost)
 			out[u], in[v] = append(out[u], k), append(in[v], k)
-			lp.cost = append(lp.cost, cost)
-			lp.row(ones([]int{k}), false, float64(room))
+			lp.Cost = append(lp.Cost, cost)
+			lp.Row(ones([]int{k}), false, float64(room))
 		}
 		sent := make([]int64, n)
 		for range 3 {
@@ -37,27 +39,24 @@ func TestNetworkIsOptimal(t *testing.T) {
 		if err := g.Check(1e-9); err != nil {
 			t.Fatal(err)
 		}
-		if !near(g.Cost(), g.Bound()) {
+		if !oracle.Near(g.Cost(), g.Bound()) {
 			t.Fatalf("cost %g, bound %g", g.Cost(), g.Bound())
 		}
 		for v := range n - 1 {
-			r := make([]float64, len(lp.cost))
+			r := make([]float64, len(lp.Cost))
 			for _, k := range out[v] {
 				r[k]++
 			}
 			for _, k := range in[v] {
 				r[k]--
 			}
-			lp.row(r, true, float64(sent[v]))
+			lp.Row(r, true, float64(sent[v]))
 		}
-		for i, r := range lp.rows {
-			lp.rows[i] = append(r, make([]float64, len(lp.cost)-len(r))...)
-		}
-		if len(lp.cost) == 0 {
+		if len(lp.Cost) == 0 {
 			return
 		}
-		if v, ok := lp.simplex(); ok {
-			if compared++; !near(v, g.Cost()) {
+		if v, ok := lp.Simplex(1e-11); ok {
+			if compared++; !oracle.Near(v, g.Cost()) {
 				t.Fatalf("cost %g, the simplex finds %g", g.Cost(), v)
 			}
 		}

@@ -8,32 +8,31 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/wattle-project/wattle/simulator/flow/oracle"
 )
 
 // program states p for another solver.
-func (p *Transport) program() *program {
+func (p *Transport) program() *oracle.Program {
 	n, m := len(p.Supply), len(p.Capacity)
-	var lp program
+	var lp oracle.Program
 	column := make([][]int, m)
 	for i := range n {
 		var mine []int
 		for j := range m {
 			if c := p.Cost[i*m+j]; !math.IsInf(c, 1) {
-				mine, column[j] = append(mine, len(lp.cost)), append(column[j], len(lp.cost))
-				lp.cost = append(lp.cost, c)
+				mine, column[j] = append(mine, len(lp.Cost)), append(column[j], len(lp.Cost))
+				lp.Cost = append(lp.Cost, c)
 			}
 		}
 		if c := p.reject(i); !math.IsInf(c, 1) {
-			mine = append(mine, len(lp.cost))
-			lp.cost = append(lp.cost, c)
+			mine = append(mine, len(lp.Cost))
+			lp.Cost = append(lp.Cost, c)
 		}
-		lp.row(ones(mine), true, float64(p.Supply[i]))
+		lp.Row(ones(mine), true, float64(p.Supply[i]))
 	}
 	for j := range m {
-		lp.row(ones(column[j]), false, float64(p.Capacity[j]))
-	}
-	for i, r := range lp.rows {
-		lp.rows[i] = append(r, make([]float64, len(lp.cost)-len(r))...)
+		lp.Row(ones(column[j]), false, float64(p.Capacity[j]))
 	}
 	return &lp
 }
@@ -88,7 +87,7 @@ func TestTransportIsOptimal(t *testing.T) {
 			if !errors.Is(err, ErrInfeasible) {
 				t.Fatal(err)
 			}
-			if v, ok := p.program().simplex(); ok {
+			if v, ok := p.program().Simplex(1e-11); ok {
 				t.Fatalf("%v, the simplex finds %g", err, v)
 			}
 			return
@@ -96,12 +95,12 @@ func TestTransportIsOptimal(t *testing.T) {
 		if err := p.Check(a, 1e-9); err != nil {
 			t.Fatal(err)
 		}
-		if !near(a.Value, a.Bound) {
+		if !oracle.Near(a.Value, a.Bound) {
 			t.Fatalf("value %g, bound %g", a.Value, a.Bound)
 		}
 		solved++
-		if v, ok := p.program().simplex(); ok {
-			if compared++; !near(v, a.Value) {
+		if v, ok := p.program().Simplex(1e-11); ok {
+			if compared++; !oracle.Near(v, a.Value) {
 				t.Fatalf("value %g, the simplex finds %g", a.Value, v)
 			}
 		}
@@ -168,7 +167,7 @@ func random(n, m int, seed uint64) *Transport {
 }
 
 func TestTransportAgreesWithGLPK(t *testing.T) {
-	tool, dir := glpk(t), t.TempDir()
+	tool, dir := oracle.GLPK(t), t.TempDir()
 	for seed := range uint64(8) {
 		p := random(40, 6, seed)
 		for i := range p.Supply {
@@ -178,7 +177,7 @@ func TestTransportAgreesWithGLPK(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v, ok := p.program().glpsol(t, tool, dir); !ok || !near(v, a.Value) {
+		if v, ok := p.program().Glpsol(t, tool, dir); !ok || !oracle.Near(v, a.Value) {
 			t.Errorf("seed %d: %.9f, glpsol %.9f (%v)", seed, a.Value, v, ok)
 		}
 	}

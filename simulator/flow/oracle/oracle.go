@@ -1,4 +1,6 @@
-package flow
+// Package oracle puts linear programs to the solvers of others, for tests to
+// compare our own with: gonum's simplex, and GLPK where it is installed.
+package oracle
 
 import (
 	"bytes"
@@ -10,33 +12,35 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/optimize/convex/lp"
 )
 
-// program is a linear program in its plainest form, for solvers of others:
-// minimise cost·x under rows·x (=, ≤) limit and x ≥ 0.
-type program struct {
-	cost  []float64
+// Program is a linear program in its plainest form: minimise Cost·x under rows,
+// and x ≥ 0.
+type Program struct {
+	Cost  []float64
 	rows  [][]float64
 	equal []bool
 	limit []float64
 }
 
-func (p *program) row(coefficients []float64, equal bool, limit float64) {
+// Row demands coefficients·x = limit, or ≤ limit if it need not be equal.
+// Coefficients beyond the last are 0.
+func (p *Program) Row(coefficients []float64, equal bool, limit float64) {
 	p.rows, p.equal, p.limit = append(p.rows, coefficients), append(p.equal, equal), append(p.limit, limit)
 }
 
-// simplex solves p by gonum's simplex; false where it is infeasible or the
+// patience is how long the simplex may take: it has no rule against cycling, and
+// on some programs it cycles.
+const patience = time.Second
+
+// Simplex solves p by gonum to a tolerance; false where it is infeasible or the
 // simplex gives up.
-func (p *program) simplex() (value float64, ok bool) {
-	defer func() {
-		if recover() != nil { // it panics where there are more rows than variables
-			value, ok = 0, false
-		}
-	}()
-	n, slack := len(p.cost), 0
+func (p *Program) Simplex(tolerance float64) (value float64, ok bool) {
+	n, slack := len(p.Cost), 0
 	for _, e := range p.equal {
 		if !e {
 			slack++
@@ -53,12 +57,32 @@ func (p *program) simplex() (value float64, ok bool) {
 			s++
 		}
 	}
-	v, _, err := lp.Simplex(append(append([]float64(nil), p.cost...), make([]float64, slack)...), a, p.limit, 1e-11, nil)
-	return v, err == nil
+	cost := append(append([]float64(nil), p.Cost...), make([]float64, slack)...)
+	type answer struct {
+		value float64
+		ok    bool
+	}
+	done := make(chan answer, 1)
+	go func() {
+		defer func() {
+			if recover() != nil { // it panics where there are more rows than variables
+				done <- answer{}
+			}
+		}()
+		v, _, err := lp.Simplex(cost, a, p.limit, tolerance, nil)
+		done <- answer{v, err == nil}
+	}()
+	select {
+	case got := <-done:
+		return got.value, got.ok
+	case <-time.After(patience):
+		return 0, false
+	}
 }
 
-// glpsol solves p by GLPK, which must be installed; false where it is infeasible.
-func (p *program) glpsol(t testing.TB, tool, dir string) (float64, bool) {
+// Glpsol solves p by the tool that GLPK found, with files in dir; false where it is
+// infeasible.
+func (p *Program) Glpsol(t testing.TB, tool, dir string) (float64, bool) {
 	sum := func(c []float64) (s string) {
 		for j, v := range c {
 			if v != 0 {
@@ -71,7 +95,7 @@ func (p *program) glpsol(t testing.TB, tool, dir string) (float64, bool) {
 		return s
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Minimize\n obj:%s\nSubject To\n", sum(p.cost))
+	fmt.Fprintf(&b, "Minimize\n obj:%s\nSubject To\n", sum(p.Cost))
 	for i, r := range p.rows {
 		fmt.Fprintf(&b, " r%d:%s %s %.17g\n", i, sum(r), map[bool]string{true: "=", false: "<="}[p.equal[i]], p.limit[i])
 	}
@@ -100,8 +124,8 @@ func (p *program) glpsol(t testing.TB, tool, dir string) (float64, bool) {
 	return 0, false
 }
 
-// glpk returns the path of glpsol or skips.
-func glpk(t testing.TB) string {
+// GLPK returns the path of glpsol or skips.
+func GLPK(t testing.TB) string {
 	tool, err := exec.LookPath("glpsol")
 	if err != nil {
 		t.Skip("glpsol (package glpk-utils) is not installed: gonum's simplex checks the same cases")
@@ -109,6 +133,7 @@ func glpk(t testing.TB) string {
 	return tool
 }
 
-func near(a, b float64) bool {
+// Near reports whether a and b are the same to 1e-6, relative to 1 and to both.
+func Near(a, b float64) bool {
 	return math.Abs(a-b) <= 1e-6*math.Max(1, math.Max(math.Abs(a), math.Abs(b)))
 }
