@@ -74,6 +74,7 @@ func (r *run) start(d *wattle.Decision, w *waiting) {
 	if w.work != nil || f.Params.Deadline > 0 && r.defers() {
 		p = r.cut(d, w, ready)
 	}
+	s.ends = max(s.ends, p.end)
 	r.wheel.push(event{at: p.end, kind: finished, id: uint64(r.hold(id, p.rest))})
 	if d.Sandbox != wattle.Warm || in.Rested != 0 && r.core.Heeds(wattle.Started) {
 		r.obey(r.core.Step(r.time(r.now), r.store.View(), wattle.Event{Kind: wattle.Started, Function: f, Target: d.Target, Instance: id, Sandbox: d.Sandbox}))

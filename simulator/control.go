@@ -153,7 +153,7 @@ func (r *run) prepare(t task) {
 		slot := state.Slot(id)
 		r.mind(slot)
 		ready := r.now + int64(est.Start)
-		r.sides[slot] = side{ready: ready}
+		r.sides[slot] = side{ready: ready, ends: ready}
 		r.relieve(a.Target, a.Function)
 		r.ledger.spend(a.Target, starting, est.StartEnergy.Micro(), r.now, ready)
 		r.tally.prewarms++

@@ -55,15 +55,15 @@ type ledger struct {
 	// The slot that was booked last, and when it begins: the next is likely in it.
 	k     int64
 	begin int64
-	// beyond is the dynamic energy of what ran past the horizon.
-	beyond wattle.Microjoules
+	// beyond is the dynamic energy of what ran past the horizon, by target.
+	beyond []wattle.Microjoules
 }
 
 func newLedger(targets, clusters int, slot, horizon int64) *ledger {
 	n := int((horizon + slot - 1) / slot)
 	return &ledger{
 		slot: slot, slots: n, horizon: horizon, cells: make([]cell, targets*n), bills: make([]bill, targets),
-		ends: make([]wattle.Microjoules, clusters*n),
+		ends: make([]wattle.Microjoules, clusters*n), beyond: make([]wattle.Microjoules, targets),
 	}
 }
 
@@ -123,7 +123,7 @@ func (l *ledger) spend(target int32, p part, e wattle.Microjoules, from, to int6
 
 func (l *ledger) spread(target int32, p part, e wattle.Microjoules, from, to int64) {
 	if from >= l.horizon {
-		l.beyond += e
+		l.beyond[target] += e
 		return
 	}
 	if to <= from {
@@ -140,7 +140,7 @@ func (l *ledger) spread(target int32, p part, e wattle.Microjoules, from, to int
 		l.cells[int(target)*l.slots+int(k)].add(p, upto-booked)
 		booked = upto
 	}
-	l.beyond += e - booked
+	l.beyond[target] += e - booked
 }
 
 func (c *cell) add(p part, e wattle.Microjoules) {

@@ -106,8 +106,9 @@ type Result struct {
 	Delay                                      time.Duration
 	// IdleAtEnd and BusyAtEnd are the instances alive at the horizon.
 	IdleAtEnd, BusyAtEnd int64
-	// TailEnergy and TailCarbon are what the idle instances alive at the horizon
-	// would draw until their keep-alive ends; they are in none of the sums.
+	// TailEnergy and TailCarbon are what the instances alive at the horizon draw
+	// after it: idle ones until their keep-alive ends, busy ones until their work
+	// does, with Beyond. They are in none of the sums.
 	TailEnergy wattle.Joules
 	TailCarbon wattle.GramsCO2e
 	// Beyond is dynamic energy of work that ran on past the horizon; it is in
@@ -141,8 +142,11 @@ func (r *run) result() *Result {
 		Queued: t.queued, Waiting: t.waiting, Rejected: t.rejected, Deferred: t.deferred, Moves: t.moves, Evictions: t.evictions, Misses: t.misses,
 		Held: r.held, Deferrable: t.deferrable, Paused: t.paused, Stalled: t.stalled, Resumes: t.resumes, Late: t.late, Delay: time.Duration(t.delay),
 		Prewarms: t.prewarms, PrewarmsRefused: t.prewarmsRefused, IdleAtEnd: t.idleAtEnd, BusyAtEnd: t.busyAtEnd, TailEnergy: t.tailEnergy, TailCarbon: t.tailCarbon,
-		Beyond: r.ledger.beyond, Latency: t.latency, Decisions: t.decisions, Plans: r.core.Built(), Explained: t.explained, IdleTime: time.Duration(t.idle), BusyTime: time.Duration(t.busy),
+		Latency: t.latency, Decisions: t.decisions, Plans: r.core.Built(), Explained: t.explained, IdleTime: time.Duration(t.idle), BusyTime: time.Duration(t.busy),
 		Reasons: make(map[string]int64), Series: make([][]Point, len(r.cfg.Fleet.Clusters)),
+	}
+	for _, e := range r.ledger.beyond {
+		res.Beyond += e
 	}
 	for i, n := range t.reasons {
 		if n > 0 {

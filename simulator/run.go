@@ -39,10 +39,12 @@ type run struct {
 }
 
 // side is what the simulator knows of an instance beside the state: when its
-// start-up ended, and when its pending expiry event fires (0: none).
+// start-up ended, when its pending expiry event fires (0: none), and when the last
+// of what was started on it ends.
 type side struct {
 	ready int64
 	armed int64
+	ends  int64
 	// keep holds the lifecycle bounds of the decision that used it last.
 	keep wattle.LifecycleBounds
 }
@@ -195,24 +197,29 @@ func (r *run) close() {
 		case state.Idle:
 			r.tally.idleAtEnd++
 			r.bookIdle(in, in.Since-r.base, r.now)
-			r.tail(in)
+			r.tail(in, in.Until-r.base)
 		case state.Gone:
 		default:
 			r.tally.busyAtEnd++
 			r.bookBusy(in, slot, r.now)
+			r.tail(in, r.sides[slot].ends)
 		}
+	}
+	for t, e := range r.ledger.beyond {
+		r.after(int32(t), e.Joules())
 	}
 }
 
-// tail adds what an idle instance would draw from the horizon to the end of its
-// keep-alive, at the intensity of the last slot.
-func (r *run) tail(in *state.Instance) {
-	left := in.Until - r.base - r.ledger.horizon
-	if left <= 0 {
-		return
+// tail adds what an instance reserves from the horizon until a time.
+func (r *run) tail(in *state.Instance, until int64) {
+	if left := until - r.ledger.horizon; left > 0 {
+		r.after(in.Target, r.cfg.Fleet.Targets[in.Target].Machine.Reserved(in.Function.Needs).For(time.Duration(left)))
 	}
-	t := &r.cfg.Fleet.Targets[in.Target]
-	e := t.Machine.Reserved(in.Function.Needs).For(time.Duration(left))
+}
+
+// after counts energy past the horizon, at the intensity of the last slot.
+func (r *run) after(target int32, e wattle.Joules) {
+	t := &r.cfg.Fleet.Targets[target]
 	r.tally.tailEnergy += e
 	r.tally.tailCarbon += e.Times(t.PUE).At(r.cfg.Grid[t.Cluster][r.ledger.slots-1])
 }

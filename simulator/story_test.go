@@ -29,7 +29,7 @@ import (
 //	cluster ID grid=G[,G…] [past= vcpu= nodes= speed= pue= lon= gpu= mig=]   one intensity per slot, the last one lasts; past is
 //	           what the grid did in the slots of each of the 7 days before, unknown if absent
 //	function ID [cpu= memory= exec= cold= home= concurrency= max= gpu= deadline= slo= residency= interruptible]
-//	config [horizon= slot= queue= order= keep= once= defer= deferral= threshold= max-delay= pick= seen=ID:G[,G…] ahead=N epochs]
+//	config [horizon= slot= queue= order= keep= once= defer= deferral= threshold= max-delay= pick= seen=ID:G[,G…] ahead=N epochs ends]
 //	fault CLUSTER KIND from=D to=D [by=N] [delay=D]   from then on the scheduler sees every grid through its feed, and the quality is printed
 //	prewarm FUNCTION on=TARGET at=D until=D [copies=N]
 //	run        input lines "AT FUNCTION [SCALE]"; prints what the core was told, then the account
@@ -53,6 +53,7 @@ type experiment struct {
 	seenBy   map[wattle.ClusterID][]wattle.GramsPerKWh
 	faults   map[wattle.ClusterID][]signal.Fault
 	ahead    int
+	ends     bool // say what follows the horizon
 	deferral string
 	patience lifecycle.DeferralConfig
 	log      recorder
@@ -175,6 +176,7 @@ func (s *experiment) configure(d *datadriven.TestData) {
 		// A forecast of so many slots, which is right.
 		"ahead":  func(v []string) { s.ahead = whole(v) },
 		"epochs": func([]string) { s.log.epochs = true },
+		"ends":   func([]string) { s.ends = true },
 		// What the scheduler sees of a cluster's grid instead of the truth, slot by slot.
 		"seen": func(v []string) {
 			id, first, _ := strings.Cut(v[0], ":")
@@ -257,7 +259,11 @@ func (s *experiment) run(d *datadriven.TestData) string {
 	s.log.cfg, c.Core.Keeper = c, &s.log
 	s.log.bind()
 	r := must(Run(context.Background(), c))
-	return s.log.b.String() + account(r)
+	out := s.log.b.String() + account(r)
+	if s.ends {
+		out += fmt.Sprintf("after the end %s, %s\n", r.TailEnergy, r.TailCarbon)
+	}
+	return out
 }
 
 // account prints what a run cost.
