@@ -284,7 +284,7 @@ type Horizon struct {
 	EnergyWithoutJ float64 `json:"energy_without_j"`
 }
 
-// Pair says in how many coefficient sets the order of two policies holds.
+// Pair says how firm the order of two policies is.
 type Pair struct {
 	A string `json:"a"`
 	B string `json:"b"`
@@ -293,13 +293,19 @@ type Pair struct {
 	// BelowShare is the share of sets, in [0, 1], in which A stays below B.
 	BelowShare float64 `json:"below_share"`
 	Sets       int     `json:"sets"`
+	// Difference is the 95 % interval of B − A over paired seeds, in the figure's
+	// unit; nil with a single seed.
+	Difference *Interval `json:"difference,omitempty"`
 }
 
 // RobustShare is the share of coefficient sets from which on an order is claimed.
 const RobustShare = 0.9
 
-// Robust reports whether A may be said to lie below B.
-func (p Pair) Robust() bool { return p.BelowShare >= RobustShare }
+// Robust reports whether A may be said to lie below B: in enough sets, and where
+// there are several seeds, by a difference that is told from 0.
+func (p Pair) Robust() bool {
+	return p.BelowShare >= RobustShare && (p.Difference == nil || p.Difference.Lo > 0)
+}
 
 // Sample is one decision with its table of candidates, rendered beforehand.
 type Sample struct {

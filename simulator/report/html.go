@@ -213,7 +213,11 @@ func (d *Document) caveat(best, base int) string {
 		if !p.Robust() {
 			word = "not robust"
 		}
-		parts = append(parts, fmt.Sprintf("%s over %d coefficient sets (%s)", word, p.Sets, human(share, p.BelowShare)))
+		over := "paired seeds"
+		if p.Sets > 1 {
+			over = fmt.Sprintf("%d coefficient sets (%s)", p.Sets, human(share, p.BelowShare))
+		}
+		parts = append(parts, word+" over "+over)
 	}
 	return strings.Join(parts, "; ")
 }

@@ -170,6 +170,9 @@ func (d *Document) checkPairs() error {
 		if !(p.BelowShare >= 0 && p.BelowShare <= 1) || p.Sets < 1 {
 			return fmt.Errorf("pair %s, %s: below_share %g must be in [0, 1] over at least one set", p.A, p.B, p.BelowShare)
 		}
+		if v := p.Difference; v != nil && !(v.Lo <= v.Mean && v.Mean <= v.Hi) {
+			return fmt.Errorf("pair %s, %s: difference %g … %g … %g must ascend", p.A, p.B, v.Lo, v.Mean, v.Hi)
+		}
 	}
 	return nil
 }

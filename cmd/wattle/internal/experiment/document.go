@@ -139,7 +139,7 @@ func horizon(out *report.PolicyResult, runs []Outcome) *report.Horizon {
 		h.CarbonWithG += w * float64(r.Result.TailCarbon)
 		h.EnergyWithJ += w * float64(r.Result.TailEnergy)
 	}
-	h.Instances /= int64(len(runs))
+	h.Instances = int64(float64(h.Instances)*w + 0.5)
 	return h
 }
 

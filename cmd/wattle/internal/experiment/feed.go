@@ -16,11 +16,11 @@ import (
 type feed struct{ views, marginal []*signal.Observed }
 
 // newFeed gives every cluster a fresh view; views cache and are not shared
-// between runs.
-func (e *Experiment) newFeed(forecast string) (*feed, error) {
+// between runs. The errors of a provider's forecast are drawn from seed.
+func (e *Experiment) newFeed(forecast string, seed uint64) (*feed, error) {
 	f := &feed{marginal: make([]*signal.Observed, len(e.grids.series))}
 	for _, a := range e.grids.series {
-		o, err := e.observe(a, forecast)
+		o, err := e.observe(a, forecast, seed)
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +31,7 @@ func (e *Experiment) newFeed(forecast string) (*feed, error) {
 			continue
 		}
 		var err error
-		if f.marginal[i], err = e.observe(a, forecast); err != nil {
+		if f.marginal[i], err = e.observe(a, forecast, seed); err != nil {
 			return nil, err
 		}
 	}
@@ -44,8 +44,8 @@ func (e *Experiment) forecast(p *Policy) string {
 }
 
 // observe is a fresh view of a series.
-func (e *Experiment) observe(a signal.Actual, forecast string) (*signal.Observed, error) {
-	v, err := e.view(a.Zone, forecast)
+func (e *Experiment) observe(a signal.Actual, forecast string, seed uint64) (*signal.Observed, error) {
+	v, err := e.view(a.Zone, forecast, seed)
 	if err != nil {
 		return nil, fmt.Errorf("%s: signals: %w", e.File.path, err)
 	}
@@ -57,10 +57,10 @@ func (e *Experiment) observe(a signal.Actual, forecast string) (*signal.Observed
 }
 
 // view says how a zone's intensity becomes known.
-func (e *Experiment) view(zone wattle.ZoneID, forecast string) (signal.View, error) {
+func (e *Experiment) view(zone wattle.ZoneID, forecast string, seed uint64) (signal.View, error) {
 	s := &e.File.Signals
 	v := signal.DefaultView()
-	v.Delay = s.Delay.V
+	v.Delay, v.Err.Seed = s.Delay.V, seed
 	switch forecast {
 	case "none":
 		v.Issue = 0

@@ -233,7 +233,7 @@ func (e *Experiment) config(p *Policy, seed int, s Assignment, failed *failure) 
 	}
 	wanted, small := e.bounded()
 	c.Held = wanted && small
-	view, err := e.newFeed(e.forecast(p))
+	view, err := e.newFeed(e.forecast(p), e.Seeds[seed])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -258,7 +258,7 @@ func (e *Experiment) config(p *Policy, seed int, s Assignment, failed *failure) 
 	if c.Core.Keeper, err = e.keeper(p, c); err != nil {
 		return nil, nil, fmt.Errorf("%s: policy %s: %w", f.path, p.Title(), err)
 	}
-	engine, err := e.decide(p, c, failed)
+	engine, err := e.decide(p, e.Seeds[seed], c, failed)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: policy %s: %w", f.path, p.Title(), err)
 	}
@@ -287,13 +287,14 @@ func order(name string) (simulator.Order, error) {
 	return 0, fmt.Errorf("instances.order: %q is unknown, want strict or fitting", name)
 }
 
-// decide puts the policy or the baseline into the core.
-func (e *Experiment) decide(p *Policy, c *simulator.Config, failed *failure) (*policies.Engine, error) {
+// decide puts the policy or the baseline into the core. What it draws is drawn
+// from seed.
+func (e *Experiment) decide(p *Policy, seed uint64, c *simulator.Config, failed *failure) (*policies.Engine, error) {
 	if p.Baseline != "" {
 		if p.Baseline == "static-region" {
 			return nil, e.staticRegion(p, c)
 		}
-		b := baseline.Config{Seed: e.Seeds[0], Functions: len(c.Functions)}
+		b := baseline.Config{Seed: seed, Functions: len(c.Functions)}
 		chooser, err := baseline.New(p.Baseline, b)
 		c.Core.Chooser = chooser
 		return nil, err
