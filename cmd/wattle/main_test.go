@@ -106,7 +106,7 @@ func golden(t *testing.T, name, got string) {
 
 func TestExampleIsPinned(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("-short: takes seconds")
 	}
 	table := simulate(t, "../../examples/follow-the-sun.yaml")
 	golden(t, "follow-the-sun.txt", hash(t, table))
@@ -145,7 +145,7 @@ func leastMean(t *testing.T, table string) {
 
 func TestDeferrableExampleIsPinned(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("-short: takes seconds")
 	}
 	golden(t, "deferrable.txt", hash(t, simulate(t, "../../examples/deferrable.yaml")))
 }
@@ -159,7 +159,7 @@ func TestPublishedTraceIsPinned(t *testing.T) {
 		t.Skip("the published data is not here: set WATTLE_DATA to its directory")
 	}
 	if testing.Short() {
-		t.Skip("takes half a minute")
+		t.Skip("-short: takes half a minute")
 	}
 	golden(t, "azure-2019-five-grids.txt", hash(t, simulate(t, "../../examples/azure-2019-five-grids.yaml", "--data", data)))
 }

@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 func build(t testing.TB, name string) (path, sum string) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("builds and starts processes")
+		t.Skip("-short: builds and starts processes")
 	}
 	dir, err := binaries()
 	if err != nil {

@@ -209,9 +209,9 @@ func full(slots int) *Document {
 		}
 	}
 	d.Pairs = []Pair{
-		{A: "least-carbon", B: "home-only", Figure: "carbon", BelowShare: 1, Sets: 27},
-		{A: "within-10-percent", B: "balanced", Figure: "carbon", BelowShare: .963, Sets: 27},
-		{A: "least-latency", B: "round-robin", Figure: "carbon", BelowShare: .704, Sets: 27},
+		{A: "least-carbon", B: "home-only", Figure: "carbon", BelowShare: 1, Sets: 27, Difference: &Interval{5200, 5450, 5700}},
+		{A: "within-10-percent", B: "balanced", Figure: "carbon", BelowShare: .963, Sets: 27, Difference: &Interval{-12, 40, 92}},
+		{A: "least-latency", B: "round-robin", Figure: "carbon", BelowShare: .704, Sets: 27, Difference: &Interval{310, 420, 530}},
 	}
 	d.Samples = []Sample{fixtureSample()}
 	settled(reflect.ValueOf(d).Elem())

@@ -253,7 +253,7 @@ func FuzzIdentify(f *testing.F) {
 
 func TestRealProc(t *testing.T) {
 	if _, err := os.Stat("/proc/stat"); err != nil {
-		t.Skip("no /proc here")
+		t.Skip("needs /proc, as Linux has it")
 	}
 	m, err := New(DefaultConfig())
 	if err != nil {
