@@ -81,8 +81,8 @@ func (s *shares) divide(accounts []attribution.Account, control func(namespace, 
 		case x.control:
 			s.gather(x, &acc.Charges)
 		default:
-			x.here = true
 			x.begin(&acc.Charges)
+			x.here = true
 			s.served += x.served
 		}
 	}
@@ -116,13 +116,14 @@ func (s *shares) gather(x *share, c *attribution.Charges) {
 }
 
 // begin divides the growth of active energy so that its totals come to stand
-// like those of the invocations that ended.
+// like those of the invocations that ended. What was booked before anything was
+// known of invocations stays as it was shown.
 func (x *share) begin(c *attribution.Charges) {
 	part := x.ended.cold / (x.ended.cold + x.ended.warm)
 	for i := range c {
 		a := &x.active[i]
 		growth := c[i].Active - a.any - a.warm - a.cold
-		if math.IsNaN(part) {
+		if !x.here || math.IsNaN(part) {
 			a.any += growth
 			continue
 		}

@@ -47,16 +47,23 @@ func closeShares(t *testing.T, r *rand.Rand) {
 		for _, x := range s.pool {
 			total += x
 		}
+		shown := map[exporter.FunctionEnergy]bool{}
 		for _, row := range rows {
 			e := row.Energy
 			kinds[row.Share] = true
 			sums[row.Component] += e
 			total -= e
 			row.Energy = 0
+			shown[row] = true
 			if e < before[row] {
 				t.Fatalf("round %d: %+v falls from %d to %d µJ", round, row, before[row], e)
 			}
 			before[row] = e
+		}
+		for row, e := range before {
+			if !shown[row] {
+				t.Fatalf("round %d: %+v falls from %d µJ to nothing", round, row, e)
+			}
 		}
 		for _, x := range s.pool {
 			total -= x
