@@ -36,7 +36,8 @@ type Case struct {
 	// Series is the dense index of the history to use.
 	Series int32
 	// Arrived and Now are the beginning and end of the use, since the start of
-	// the run. The gap between two uses lasts from Now to the next Arrived.
+	// the run. The gap between two uses lasts from Now to the next Arrived, which is
+	// never before it: uses of a series do not overlap.
 	Arrived, Now time.Duration
 	// Invocations is how many instances the use needed at once (≥ 1).
 	Invocations int32

@@ -37,7 +37,7 @@ func (h *Hybrid) Decide(c *Case, dst []Span) []Span {
 	h.series = grow(h.series, c.Series)
 	s := &h.series[c.Series]
 	if s.used {
-		s.count(int(max(c.Arrived-s.last, 0) / time.Minute)) // levels of overlapping uses may interleave
+		s.count(int((c.Arrived - s.last) / time.Minute))
 	}
 	s.used, s.last = true, c.Now
 	from, until := time.Duration(0), h.fallback

@@ -26,7 +26,8 @@ type Instances struct {
 	token   uint64
 }
 
-// seriesLevels bounds the series of a function; higher levels share the last.
+// seriesLevels bounds the series of a function; higher levels share the last, whose
+// uses overlap: each is taken to begin when the one before has ended.
 const seriesLevels = 64
 
 // levels is what is known of one function.
@@ -34,6 +35,7 @@ type levels struct {
 	busy   int32
 	series []int32
 	began  []int64 // when the present or last use of a level began, Unix ns
+	ended  []int64 // when the last use that is over ended, Unix ns
 	due    []uint64
 	uses   int64
 	option Option // cost on target, measured in epoch
@@ -85,7 +87,7 @@ func (k *Instances) begin(now time.Time, e *wattle.Event) {
 	f.uses++
 	l := min(f.busy, seriesLevels) - 1
 	for int(l) >= len(f.series) {
-		f.series, f.began, f.due = append(f.series, k.series), append(f.began, 0), append(f.due, 0)
+		f.series, f.began, f.ended, f.due = append(f.series, k.series), append(f.began, 0), append(f.ended, 0), append(f.due, 0)
 		k.series++
 	}
 	f.began[l], f.due[l] = now.UnixNano(), 0
@@ -113,9 +115,10 @@ func (k *Instances) end(now time.Time, s *state.Snapshot, e *wattle.Event, out [
 	f.busy--
 	c := &k.victim
 	*c = Case{
-		Series: f.series[l], Arrived: time.Duration(f.began[l]), Now: time.Duration(now.UnixNano()), Invocations: 1,
+		Series: f.series[l], Arrived: time.Duration(max(f.began[l], f.ended[l])), Now: time.Duration(now.UnixNano()), Invocations: 1,
 		Memory: e.Function.Needs.Memory, Options: k.one[:], Worst: k.one[:], Bounds: e.Lifecycle,
 	}
+	f.ended[l] = now.UnixNano()
 	k.one[0] = k.cost(now, s, e, f)
 	c.Intensity = intensity(now, s, e)
 	k.spans = Bound(c, k.keeper.Decide(c, k.spans[:0]))
