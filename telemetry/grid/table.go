@@ -1,6 +1,8 @@
 package grid
 
 import (
+	"math"
+	"slices"
 	"sort"
 	"time"
 
@@ -18,16 +20,34 @@ type segment struct {
 	source   uint16         // index into the feed's source names
 }
 
+// cell is a segment as a lookup reads it: 32 bytes, two to a cache line, since
+// a lookup at a random moment waits for memory most of all.
+type cell struct {
+	from, to int64 // Unix ns, [from, to)
+	value    wattle.GramsPerKWh
+	note     int32 // index into the entry's notes
+}
+
+// note is what the cells of one answer of one source have in common.
+type note struct {
+	fetched  time.Time
+	provider string
+	hold     int64 // ns: how long its last good value serves
+	quality  wattle.Quality
+}
+
 // entry is everything known about one key, resolved for every moment. It is
-// never changed after it is in a Table.
+// never changed after it is in a Table. What a usual lookup reads comes first.
 type entry struct {
-	key       Key
-	segments  []segment // ascending, disjoint
-	start     int64     // of the first segment
-	slots     []int32   // see index
-	names     []string  // of sources
-	hold      []int64   // per source, ns: how long its last good value serves
-	longest   int64     // the longest of hold
+	cells     []cell // ascending, disjoint
+	origin    int64  // see index
+	period    int64
+	notes     []note
+	start     int64    // of the first cell
+	slots     []int32  // see index
+	longest   int64    // the longest of hold
+	names     []string // of sources
+	hold      []int64  // per source, ns: how long its last good value serves
 	hours     [24]mean
 	historic  int64 // end of the newest actual value, ns
 	yearly    wattle.GramsPerKWh
@@ -75,35 +95,67 @@ func (t *Table) entry(k Key) *entry {
 // Intensity is wattle.UnknownIntensity. Asking again before To gives the same
 // answer as long as the table is the same. Moments outside the years 1970 to
 // 2200 have no meaning.
-func (t *Table) At(key Key, at time.Time) wattle.Signal {
-	now := at.UnixNano()
-	e := t.entry(key)
-	if e == nil {
-		return bounded(key, now, nextHour(now), wattle.UnknownIntensity, wattle.Prior, "none")
-	}
-	i := e.after(now)
-	if i > 0 && now < e.segments[i-1].to {
-		s := &e.segments[i-1]
-		return e.signal(s, s.from, s.to, s.quality)
-	}
-	next := nextHour(now)
-	if i < len(e.segments) {
-		next = min(next, e.segments[i].from)
-	}
-	if s := e.lastGood(i, now); s != nil {
-		until := s.to + e.hold[s.source]
-		if i < len(e.segments) {
-			until = min(until, e.segments[i].from)
-		}
-		return e.signal(s, e.segments[i-1].to, until, wattle.LastGood)
-	}
-	return e.fallback(now, next)
+func (t *Table) At(key Key, at time.Time) (s wattle.Signal) {
+	t.read(&s, key, at.UnixNano())
+	return s
 }
 
-// after returns the index of the first segment that starts after now: by the
+// read is At into the place where the answer stays: a signal is large, and
+// copying it from one return to the next costs as much as finding it.
+func (t *Table) read(s *wattle.Signal, key Key, now int64) {
+	s.Zone, s.Kind, s.Scope = key.Zone, key.Kind, key.Scope
+	e := t.entry(key)
+	if e == nil {
+		bounded(s, now, nextHour(now), wattle.UnknownIntensity, wattle.Prior, "none")
+		return
+	}
+	if c := e.guess(now); c != nil {
+		e.fill(s, c, c.from, c.to)
+		return
+	}
+	e.search(s, now)
+}
+
+// search is read where the guess failed: by the index, then down the chain.
+func (e *entry) search(s *wattle.Signal, now int64) {
+	i := e.after(now)
+	if i > 0 && now < e.cells[i-1].to {
+		c := &e.cells[i-1]
+		e.fill(s, c, c.from, c.to)
+		return
+	}
+	next := int64(math.MaxInt64)
+	if i < len(e.cells) {
+		next = e.cells[i].from
+	}
+	if c := e.lastGood(i, now); c != nil {
+		e.fill(s, c, e.cells[i-1].to, min(next, c.to+e.notes[c.note].hold))
+		s.Quality = wattle.LastGood
+		return
+	}
+	e.fallback(s, now, min(next, nextHour(now)))
+}
+
+// guess returns the cell at now if it is where it would be if all cells had
+// the usual length, else nil.
+func (e *entry) guess(now int64) *cell {
+	if now < e.origin {
+		return nil
+	}
+	i := uint64(now-e.origin) / uint64(e.period)
+	if i >= uint64(len(e.cells)) {
+		return nil
+	}
+	if c := &e.cells[i]; c.from <= now && now < c.to {
+		return c
+	}
+	return nil
+}
+
+// after returns the index of the first cell that starts after now: by the
 // slot first, then forward within it.
 func (e *entry) after(now int64) int {
-	n := len(e.segments)
+	n := len(e.cells)
 	if n == 0 || now < e.start {
 		return 0
 	}
@@ -112,28 +164,39 @@ func (e *entry) after(now int64) int {
 		return n
 	}
 	i := int(e.slots[slot])
-	for i < n && e.segments[i].from <= now {
+	for i < n && e.cells[i].from <= now {
 		i++
 	}
 	return i
 }
 
 // slotNanos is the length of a slot: the shortest usual period, so that after
-// steps over one segment at most where periods are regular.
+// steps over one cell at most where periods are regular.
 const slotNanos = int64(5 * time.Minute)
 
-// index fills what after reads. slots[k] is the number of segments that start
-// at or before k slots after the first. Segments span two windows at most.
+// index fills what guess and after read. The usual length is the median one,
+// and origin puts the first cell of that length where it is. slots[k] is the
+// number of cells that start at or before k slots after the first. Cells span
+// two windows at most.
 func (e *entry) index() {
-	n := len(e.segments)
+	n := len(e.cells)
+	e.period = 1
 	if n == 0 {
 		return
 	}
-	e.start = e.segments[0].from
-	e.slots = make([]int32, (e.segments[n-1].from-e.start)/slotNanos+1)
+	lengths := make([]int64, n)
+	for i, c := range e.cells {
+		lengths[i] = c.to - c.from
+	}
+	slices.Sort(lengths)
+	e.period = lengths[n/2]
+	usual := slices.IndexFunc(e.cells, func(c cell) bool { return c.to-c.from == e.period })
+	e.origin = e.cells[usual].from - int64(usual)*e.period
+	e.start = e.cells[0].from
+	e.slots = make([]int32, (e.cells[n-1].from-e.start)/slotNanos+1)
 	i := 0
 	for k := range e.slots {
-		for i < n && e.segments[i].from <= e.start+int64(k)*slotNanos {
+		for i < n && e.cells[i].from <= e.start+int64(k)*slotNanos {
 			i++
 		}
 		e.slots[k] = int32(i)
@@ -142,40 +205,44 @@ func (e *entry) index() {
 
 // lastGood walks back over forecasts, which are no good values, to an actual
 // one that ended at most two periods before now.
-func (e *entry) lastGood(i int, now int64) *segment {
+func (e *entry) lastGood(i int, now int64) *cell {
 	for i--; i >= 0; i-- {
-		s := &e.segments[i]
-		if s.to+e.longest <= now {
+		c := &e.cells[i]
+		if c.to+e.longest <= now {
 			return nil
 		}
-		if s.quality != wattle.Forecast && s.to+e.hold[s.source] > now {
-			return s
+		if n := &e.notes[c.note]; n.quality != wattle.Forecast && c.to+n.hold > now {
+			return c
 		}
 	}
 	return nil
 }
 
 // fallback is the tail of the chain: historic, static, prior.
-func (e *entry) fallback(now, next int64) wattle.Signal {
+func (e *entry) fallback(s *wattle.Signal, now, next int64) {
 	expires := e.historic + int64(historyWindow)
 	if hour := now / hourNanos % 24; hour >= 0 && e.hours[hour].value > 0 && now < expires {
 		m := e.hours[hour]
-		return bounded(e.key, now, min(next, expires), m.value, wattle.Historic, e.names[m.source])
+		bounded(s, now, min(next, expires), m.value, wattle.Historic, e.names[m.source])
+		return
 	}
 	if e.yearly > 0 {
-		return bounded(e.key, now, next, e.yearly, wattle.Static, e.yearlyFor)
+		bounded(s, now, next, e.yearly, wattle.Static, e.yearlyFor)
+		return
 	}
-	return bounded(e.key, now, next, wattle.UnknownIntensity, wattle.Prior, "none")
+	bounded(s, now, next, wattle.UnknownIntensity, wattle.Prior, "none")
 }
 
-func (e *entry) signal(s *segment, from, to int64, q wattle.Quality) wattle.Signal {
-	return wattle.Signal{Zone: e.key.Zone, Intensity: s.value, Kind: e.key.Kind, Scope: e.key.Scope, Quality: q,
-		From: instant(from), To: instant(to), FetchedAt: instant(s.fetched), Provider: e.names[s.source]}
+// fill completes s, which has its key, by the cell c for [from, to).
+func (e *entry) fill(s *wattle.Signal, c *cell, from, to int64) {
+	n := &e.notes[c.note]
+	s.Intensity, s.Quality, s.Provider, s.FetchedAt = c.value, n.quality, n.provider, n.fetched
+	s.From, s.To = instant(from), instant(to)
 }
 
-func bounded(k Key, now, to int64, v wattle.GramsPerKWh, q wattle.Quality, provider string) wattle.Signal {
-	return wattle.Signal{Zone: k.Zone, Intensity: v, Kind: k.Kind, Scope: k.Scope, Quality: q,
-		From: instant(nextHour(now) - hourNanos), To: instant(to), Provider: provider}
+func bounded(s *wattle.Signal, now, to int64, v wattle.GramsPerKWh, q wattle.Quality, provider string) {
+	s.Intensity, s.Quality, s.Provider = v, q, provider
+	s.From, s.To = instant(nextHour(now)-hourNanos), instant(to)
 }
 
 func nextHour(now int64) int64 {

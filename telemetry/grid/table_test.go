@@ -3,6 +3,9 @@ package grid
 import (
 	"context"
 	"math"
+	"math/rand/v2"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,43 +77,120 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 // BenchmarkLookupNow is the scheduler's question: one zone, this moment.
 func BenchmarkLookupNow(b *testing.B) {
 	f := fullFeed(b, everyZone())
-	at := noon().Add(7 * time.Minute)
+	timeLookups(b, f, []Key{deKey()}, []time.Time{noon().Add(7 * time.Minute)})
+}
+
+// BenchmarkLookupAhead: all 60-odd zones of the region table in turn, at
+// moments spread over the next day, as a planner of deferrable work asks.
+func BenchmarkLookupAhead(b *testing.B) {
+	zones := everyZone()
+	keys, times := make([]Key, 1<<12), make([]time.Time, 1<<12)
+	for i := range keys {
+		keys[i] = Key{Zone: zones[i%len(zones)]}
+		times[i] = noon().Add(time.Duration(i*37%288) * 5 * time.Minute)
+	}
+	timeLookups(b, fullFeed(b, zones), keys, times)
+}
+
+// BenchmarkLookupScattered: random zones at random moments of the whole table,
+// a week back and a day ahead, 5 MB of it.
+func BenchmarkLookupScattered(b *testing.B) {
+	keys, times := scattered()
+	timeLookups(b, fullFeed(b, everyZone()), keys, times)
+}
+
+// BenchmarkLookupGaps is the worst case: the same where every seventh value of
+// the series is missing, so that no moment is where regular values would be.
+func BenchmarkLookupGaps(b *testing.B) {
+	keys, times := scattered()
+	f := fullFeed(b, everyZone())
+	for _, k := range f.Table().Keys() {
+		r := f.records[k][0]
+		for i := range r.actual {
+			if i%7 == 3 {
+				r.actual[i].to -= int64(time.Minute)
+			}
+		}
+		r.actual = slices.DeleteFunc(r.actual, func(s segment) bool { return s.from/slotNanos%7 == 2 })
+		f.update(k, f.sources[0], func(*record) {})
+	}
+	timeLookups(b, f, keys, times)
+}
+
+// scattered draws zones and moments at random.
+func scattered() ([]Key, []time.Time) {
+	zones, rng := everyZone(), rand.New(rand.NewPCG(1, 2))
+	keys, times := make([]Key, 1<<12), make([]time.Time, 1<<12)
+	for i := range keys {
+		keys[i] = Key{Zone: zones[rng.IntN(len(zones))]}
+		times[i] = noon().Add(time.Duration(rng.Int64N(int64(8*24*time.Hour))) - historyWindow)
+	}
+	return keys, times
+}
+
+// timeLookups asks f for keys at times in turn. cpu-ns/op is processor time:
+// the time on the wall says more of the machine's neighbours.
+func timeLookups(b *testing.B, f *Feed, keys []Key, times []time.Time) {
 	b.ReportAllocs()
 	var sum wattle.GramsPerKWh
+	i, start := 0, processor(b)
 	for b.Loop() {
-		sum += f.At(deKey(), at).Intensity
+		sum += f.At(keys[i&(len(keys)-1)], times[i&(len(keys)-1)]).Intensity
+		i++
 	}
+	b.ReportMetric(float64(processor(b)-start)/float64(b.N), "cpu-ns/op")
 	if sum <= 0 {
 		b.Fatal("no values")
 	}
 }
 
-// BenchmarkLookupAhead: all 60-odd zones of the region table in turn, at
-// moments spread over the next day, as a planner of deferrable work asks.
-func BenchmarkLookupAhead(b *testing.B) { benchmarkLookup(b, 0, 288) }
+func processor(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
 
-// BenchmarkLookupScattered: the same over the whole table, a week back and a
-// day ahead, 5 MB of it.
-func BenchmarkLookupScattered(b *testing.B) { benchmarkLookup(b, -2000, 288) }
-
-func benchmarkLookup(b *testing.B, first, last int) {
-	zones := everyZone()
-	f := fullFeed(b, zones)
-	keys, times := make([]Key, 1<<12), make([]time.Time, 1<<12)
-	for i := range keys {
-		keys[i] = Key{Zone: zones[i%len(zones)]}
-		times[i] = noon().Add(time.Duration(first+i*37%(last-first)) * 5 * time.Minute)
-	}
-	b.ReportAllocs()
-	var sum wattle.GramsPerKWh
-	i := 0
-	for b.Loop() {
-		sum += f.At(keys[i&(len(keys)-1)], times[i&(len(keys)-1)]).Intensity
-		i++
-	}
-	if sum <= 0 {
-		b.Fatal("no values")
-	}
+// TestLookupFindsWhatAScanFinds: series of any shape, regular, with gaps, of
+// mixed lengths, answer as a scan from the first cell does.
+func TestLookupFindsWhatAScanFinds(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		period := time.Duration(rapid.SampledFrom([]int{1, 5, 30, 60}).Draw(rt, "period")) * time.Minute
+		start := noon().UnixNano()
+		var segments []segment
+		for at := start; len(segments) < rapid.IntRange(0, 40).Draw(rt, "more"); {
+			length := int64(period)
+			if rapid.IntRange(0, 5).Draw(rt, "odd") == 0 {
+				length = rapid.Int64Range(1, 3*int64(time.Hour)).Draw(rt, "length")
+			}
+			if rapid.IntRange(0, 5).Draw(rt, "gap") > 0 {
+				segments = append(segments, segment{from: at, to: at + length, value: wattle.GramsPerKWh(len(segments) + 1)})
+			}
+			at += length
+		}
+		e := &entry{names: []string{"p"}, hold: []int64{0}, yearly: 2999, yearlyFor: "static"}
+		e.pack(segments)
+		e.index()
+		table := newTable(map[Key]*entry{deKey(): e})
+		end := start
+		if n := len(segments); n > 0 {
+			end = segments[n-1].to
+		}
+		for range 20 {
+			at := rapid.Int64Range(start-1, end+1).Draw(rt, "at")
+			want, from, to := wattle.GramsPerKWh(2999), int64(0), int64(0)
+			for _, s := range segments {
+				if s.from <= at && at < s.to {
+					want, from, to = s.value, s.from, s.to
+				}
+			}
+			got := table.At(deKey(), instant(at))
+			if got.Intensity != want || want != 2999 && (got.From != instant(from) || got.To != instant(to)) {
+				rt.Fatalf("at %d: %+v, want %v in [%d, %d) of %v", at, got, want, from, to, segments)
+			}
+		}
+	})
 }
 
 func BenchmarkUpdate(b *testing.B) {

@@ -91,31 +91,54 @@ func (r *record) newest() time.Time {
 // newEntry resolves the chain for one key: live values of all sources in order
 // of preference, then forecasts, and what the rest of the chain needs.
 func newEntry(k Key, records []*record, names []string, hold []int64, figure Figure, now time.Time) *entry {
-	e := &entry{key: k, names: names, hold: hold, yearly: figure.Intensity, yearlyFor: figure.Source}
+	e := &entry{names: names, hold: hold, yearly: figure.Intensity, yearlyFor: figure.Source}
+	var segments []segment
 	for _, h := range hold {
 		e.longest = max(e.longest, h)
 	}
 	for _, r := range records {
 		if r != nil {
-			e.segments = overlay(e.segments, r.actual)
+			segments = overlay(segments, r.actual)
 		}
 	}
-	e.means(now)
+	e.means(segments, now)
 	for _, r := range records {
 		if r != nil {
-			e.segments = overlay(e.segments, r.forecast)
+			segments = overlay(segments, r.forecast)
 		}
 	}
+	e.pack(segments)
 	e.index()
 	return e
 }
 
+// pack makes the cells of segments and takes what many share into notes.
+func (e *entry) pack(segments []segment) {
+	type shared struct {
+		fetched int64
+		source  uint16
+		quality wattle.Quality
+	}
+	seen := map[shared]int32{}
+	e.cells = make([]cell, len(segments))
+	for i, s := range segments {
+		k := shared{s.fetched, s.source, s.quality}
+		n, ok := seen[k]
+		if !ok {
+			n = int32(len(e.notes))
+			seen[k] = n
+			e.notes = append(e.notes, note{instant(s.fetched), e.names[s.source], e.hold[s.source], s.quality})
+		}
+		e.cells[i] = cell{s.from, s.to, s.value, n}
+	}
+}
+
 // means fills hours with the time-weighted mean per UTC hour of day over the
-// last seven days. It runs while segments holds actual values only.
-func (e *entry) means(now time.Time) {
+// last seven days of segments, which are actual values only.
+func (e *entry) means(segments []segment, now time.Time) {
 	var sums, spans [24]float64
 	oldest := now.Add(-historyWindow).UnixNano()
-	for _, s := range e.segments {
+	for _, s := range segments {
 		e.historic = max(e.historic, s.to)
 		for from := max(s.from, oldest); from < s.to; {
 			end := min(s.to, from-from%hourNanos+hourNanos)
