@@ -45,8 +45,8 @@ type PlacementBound struct {
 	Points []Point
 	// Cost is the least money, each invocation on its cheapest target.
 	Cost wattle.USD
-	// Slots spreads the grams of the first point over the slots of arrival; nil
-	// where work may wait.
+	// Slots spreads the grams of the first point over the slots: execution where it
+	// runs, instances where they are next used. The bound is one for the sum alone.
 	Slots []wattle.GramsCO2e
 	// Gap is how much more a point takes with instances that fit, as a share of it;
 	// Repaired says that such instances were chosen.
@@ -116,13 +116,14 @@ func (m *model) capped(ctx context.Context, b *PlacementBound) (*PlacementBound,
 		return nil, err
 	}
 	c := *b
-	c.Points, c.Slots, c.Repaired, c.rule = slices.Clone(b.Points), nil, true, rule{still: true}
+	c.Points, c.Slots, c.Repaired, c.rule = slices.Clone(b.Points), slices.Clone(b.Slots), true, rule{still: true}
 	free := w.free()
 	for i := range c.Points {
 		if err := c.settle(&c.Points[i], w, free); err != nil {
 			return nil, fmt.Errorf("bound: %w", err)
 		}
 	}
+	c.level() // what is more is spread alike
 	room := "what runs and waits at a time fits into the vCPUs and the memory of all pools together"
 	if m.prices != nil {
 		room += ", and no pool is busier in a slot than it can be"
@@ -197,9 +198,7 @@ func (m *model) spaces(o Options) []*PlacementBound {
 		for _, rate := range o.Rates {
 			b.Points = append(b.Points, Point{Rate: rate})
 		}
-		if !m.waits() {
-			b.Slots = make([]wattle.GramsCO2e, m.slots)
-		}
+		b.Slots = make([]wattle.GramsCO2e, m.slots)
 		out = append(out, b)
 	}
 	return out
@@ -224,8 +223,8 @@ func (m *model) add(out []*PlacementBound, series [][]uses, a *trace.Arrival) {
 		for _, b := range out {
 			b.Points[i].Grams += wattle.GramsCO2e(x.grams + x.price)
 			b.Points[i].Seconds += x.seconds
-			if i == 0 && b.Slots != nil {
-				b.Slots[k] += wattle.GramsCO2e(x.grams + x.price)
+			if i == 0 {
+				b.spread(m, f, a, x)
 			}
 		}
 	}
@@ -269,6 +268,7 @@ func (m *model) finish(b *PlacementBound, series []uses) {
 	for k := range m.slots {
 		b.charge(k, -m.rent(k))
 	}
+	b.level()
 }
 
 // at is the slot of an arrival.

@@ -222,7 +222,10 @@ type Bound struct {
 	ActionSpace string `json:"action_space"`
 	Method      string `json:"method,omitempty"`
 	// CarbonG is comparable with Carbon.OperationalG.
-	CarbonG      float64 `json:"carbon_g"`
+	CarbonG float64 `json:"carbon_g"`
+	// EnergyJ, LatencyMeanS and CostUSD are each the least of their own, be it at
+	// more carbon. EnergyJ is comparable with Energy.AttributedJ.
+	EnergyJ      float64 `json:"energy_j,omitempty"`
 	LatencyMeanS float64 `json:"latency_mean_s,omitempty"`
 	CostUSD      float64 `json:"cost_usd,omitempty"`
 	// DualityGap is (feasible − bound) ÷ bound, feasible being what the solver repaired
@@ -233,7 +236,8 @@ type Bound struct {
 	Unreached  bool    `json:"unreached,omitempty"`
 	// Front holds points that no policy of the action space can beat in both figures.
 	Front []FrontPoint `json:"front,omitempty"`
-	// CarbonSlotsG spreads CarbonG over the slots.
+	// CarbonSlotsG spreads CarbonG over the slots in which the plan that reaches it
+	// emits. What no policy stays below is the sum, not the part of any one slot.
 	CarbonSlotsG []float64 `json:"carbon_slots_g,omitempty"`
 }
 
@@ -249,7 +253,7 @@ type FrontPoint struct {
 type Regret struct {
 	// Bound is the Name of an entry of Document.Bounds.
 	Bound string `json:"bound"`
-	// Figure is what is compared: "carbon", "latency" or "cost".
+	// Figure is what is compared: "carbon", "latency", "cost" or "energy".
 	Figure string `json:"figure"`
 	// Share is (policy − bound) ÷ bound.
 	Share float64 `json:"share"`

@@ -150,7 +150,7 @@ func (d *Document) checkBounds() error {
 		if b.Name == "" || b.ActionSpace == "" {
 			return fmt.Errorf("bounds[%d] (%q) needs a name and an action space", i, b.Name)
 		}
-		if !finite(b.CarbonG) || !finite(b.LatencyMeanS) || !finite(b.CostUSD) || !finite(b.DualityGap) {
+		if !finite(b.CarbonG) || !finite(b.EnergyJ) || !finite(b.LatencyMeanS) || !finite(b.CostUSD) || !finite(b.DualityGap) {
 			return fmt.Errorf("bound %s holds a number that is not finite", b.Name)
 		}
 		if err := slots("bound "+b.Name+": carbon_slots_g", b.CarbonSlotsG, d.Slots(), true); err != nil {

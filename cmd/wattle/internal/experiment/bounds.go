@@ -30,6 +30,8 @@ type Least struct {
 	spaces [][]*bound.PlacementBound
 	// own has the bound over each contender's own instances, by seed.
 	own [][]wattle.GramsCO2e
+	// energy and ownEnergy are the same of energy.
+	energy, ownEnergy [][]wattle.Joules
 }
 
 // bounded reports whether bounds are wanted, and whether the experiment is small
@@ -75,6 +77,9 @@ func (e *Experiment) Bound(ctx context.Context, outcomes []Outcome) (*Least, err
 			return nil, err
 		}
 		out.own = append(out.own, own)
+		if err := e.boundEnergy(ctx, out, c, o, e.results(outcomes, seed)); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
@@ -116,6 +121,7 @@ func (e *Experiment) addBounds(d *report.Document, all *Least, outcomes []Outcom
 	bounds := all.spaces
 	for n := range bounds[0] {
 		d.Bounds = append(d.Bounds, average(bounds, n))
+		d.Bounds[n].EnergyJ = meanJoules(all.energy, n)
 	}
 	e.compareOwn(d, all, outcomes)
 	for n := len(bounds[0]) - 1; n >= 0; n-- {
@@ -131,7 +137,7 @@ const ownInstances = "placement"
 func (e *Experiment) compareOwn(d *report.Document, all *Least, outcomes []Outcome) {
 	b := report.Bound{
 		Name: ownInstances, ActionSpace: bound.OwnSpace + "; each policy has its own bound, of which the least is shown",
-		Method: "per invocation the least execution, per slot the least hold", CarbonG: math.Inf(1), DualityGap: math.Inf(1),
+		Method: "per invocation the least execution, per slot the least hold", CarbonG: math.Inf(1), EnergyJ: math.Inf(1), DualityGap: math.Inf(1),
 	}
 	for i := range d.Policies {
 		least, w := 0.0, 1/float64(len(all.own))
@@ -142,7 +148,9 @@ func (e *Experiment) compareOwn(d *report.Document, all *Least, outcomes []Outco
 			continue // it ran less, or later, than what is bounded
 		}
 		r := regret(ownInstances, "carbon", d.Policies[i].Carbon.OperationalG, least)
-		d.Policies[i].Regrets = append(d.Policies[i].Regrets, r)
+		joules := meanJoules(all.ownEnergy, i)
+		d.Policies[i].Regrets = append(d.Policies[i].Regrets, r, regret(ownInstances, "energy", d.Policies[i].Energy.AttributedJ(), joules))
+		b.EnergyJ = min(b.EnergyJ, joules)
 		b.CarbonG, b.DualityGap = min(b.CarbonG, least), min(b.DualityGap, r.Share)
 	}
 	if !math.IsInf(b.CarbonG, 1) {
@@ -154,10 +162,7 @@ func (e *Experiment) compareOwn(d *report.Document, all *Least, outcomes []Outco
 func average(bounds [][]*bound.PlacementBound, n int) report.Bound {
 	first := bounds[0][n]
 	w, last := 1/float64(len(bounds)), len(first.Points)-1
-	b := report.Bound{Name: first.Name, ActionSpace: first.Space, Method: first.Method, Front: make([]report.FrontPoint, last)}
-	if first.Slots != nil {
-		b.CarbonSlotsG = make([]float64, len(first.Slots))
-	}
+	b := report.Bound{Name: first.Name, ActionSpace: first.Space, Method: first.Method, Front: make([]report.FrontPoint, last), CarbonSlotsG: make([]float64, len(first.Slots))}
 	for _, seed := range bounds {
 		x := seed[n]
 		count := float64(x.Invocations)
@@ -166,7 +171,7 @@ func average(bounds [][]*bound.PlacementBound, n int) report.Bound {
 		b.CostUSD += w * float64(x.Cost)
 		b.DualityGap += w * x.Gap
 		for k, g := range x.Slots {
-			b.CarbonSlotsG[k] += w * max(float64(g), 0)
+			b.CarbonSlotsG[k] += w * float64(g)
 		}
 		for i := range b.Front {
 			b.Front[i].CarbonG += w * float64(x.Points[i].Grams)
@@ -192,7 +197,8 @@ func (e *Experiment) compare(d *report.Document, bounds [][]*bound.PlacementBoun
 			best = r.Share
 		}
 		p.Regrets = append(p.Regrets, regret(b.Name, "carbon", p.Carbon.OperationalG, b.CarbonG),
-			regret(b.Name, "latency", p.Latency.MeanS, b.LatencyMeanS), regret(b.Name, "cost", p.CostUSD, b.CostUSD))
+			regret(b.Name, "latency", p.Latency.MeanS, b.LatencyMeanS), regret(b.Name, "cost", p.CostUSD, b.CostUSD),
+			regret(b.Name, "energy", p.Energy.AttributedJ(), b.EnergyJ))
 	}
 	if b.Unreached = best < 0; !bounds[0][n].Repaired {
 		b.DualityGap = max(0, best)
