@@ -72,7 +72,7 @@ func replayer(player *record.Player, publish func(*exporter.Snapshot)) (*agent.A
 	c := agent.Config{
 		Node: h.Node, Interval: h.Interval, Chain: player.Chain(), Publish: publish,
 		Usage: played, Owners: played, GPUs: played, Embodied: agent.Embodied(s.Embodied), Batches: played.Drain,
-		Extra: func(x *exporter.Snapshot) { prices(player, r.Price, x) },
+		Extra: func(x *exporter.Snapshot) { beside(player, r.Price, x) },
 	}
 	if err := divide(&c, s); err != nil {
 		return nil, err
@@ -88,7 +88,19 @@ func replayer(player *record.Player, publish func(*exporter.Snapshot)) (*agent.A
 	return agent.New(c)
 }
 
-func prices(player *record.Player, zone wattle.ZoneID, s *exporter.Snapshot) {
+// beside adds to s what was noted beside the rounds.
+func beside(player *record.Player, zone wattle.ZoneID, s *exporter.Snapshot) {
+	for _, c := range player.Collectors() {
+		s.Collectors = append(s.Collectors, exporter.Collector(c))
+	}
+	s.Fetches = s.Fetches[:0]
+	for _, f := range player.Fetches() {
+		feed := exporter.CarbonFeed
+		if f.Feed == exporter.PriceFeed.String() {
+			feed = exporter.PriceFeed
+		}
+		s.Fetches = append(s.Fetches, exporter.Fetches{Feed: feed, Provider: f.Provider, Outcome: f.Outcome, Count: f.Count})
+	}
 	s.Prices = s.Prices[:0]
 	if q, ok := player.Price(zone); ok {
 		s.Prices = append(s.Prices, exporter.Price{
@@ -104,7 +116,7 @@ func scrape(h http.Handler, w io.Writer) error {
 		return err
 	}
 	r.Header.Set("Accept", "text/plain;version=0.0.4")
-	p := &page{w: w, header: http.Header{}, status: http.StatusOK}
+	p := &answer{w: w, header: http.Header{}, status: http.StatusOK}
 	h.ServeHTTP(p, r)
 	if p.status != http.StatusOK {
 		return fmt.Errorf("metrics: status %d", p.status)
@@ -112,8 +124,8 @@ func scrape(h http.Handler, w io.Writer) error {
 	return p.err
 }
 
-// page is a response that goes to a writer.
-type page struct {
+// answer is a response that goes to a writer.
+type answer struct {
 	w      io.Writer
 	header http.Header
 	status int
@@ -121,13 +133,13 @@ type page struct {
 }
 
 // Header is what the handler sets.
-func (p *page) Header() http.Header { return p.header }
+func (p *answer) Header() http.Header { return p.header }
 
 // WriteHeader notes the status.
-func (p *page) WriteHeader(status int) { p.status = status }
+func (p *answer) WriteHeader(status int) { p.status = status }
 
 // Write passes the body on.
-func (p *page) Write(b []byte) (int, error) {
+func (p *answer) Write(b []byte) (int, error) {
 	n, err := p.w.Write(b)
 	p.err = errors.Join(p.err, err)
 	return n, err

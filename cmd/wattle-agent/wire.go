@@ -53,6 +53,7 @@ type parts struct {
 	grid    *grid.Feed
 	price   *price.Feed
 	tape    *record.Recorder
+	extra   *extra
 }
 
 // wire makes the parts that s asks for. Nothing is read or started yet.
@@ -219,8 +220,8 @@ func (p *parts) feeds(s *settings.Settings, c *agent.Config, sources *tape.Noted
 			return usage{err}
 		}
 	}
-	e := &extra{p: p, zone: s.Price.Zone}
-	c.Extra = e.add
+	p.extra = &extra{p: p, zone: s.Price.Zone}
+	c.Extra = p.extra.add
 	return nil
 }
 

@@ -72,7 +72,23 @@ func (p *parts) endRound(zone wattle.ZoneID, at time.Time) error {
 			})
 		}
 	}
+	p.noteBeside(at)
 	return p.tape.End(at)
+}
+
+// noteBeside notes what a snapshot of this moment would have beside the round.
+func (p *parts) noteBeside(at time.Time) {
+	s := exporter.Snapshot{At: at}
+	p.extra.add(&s)
+	fetches := make([]record.Fetch, 0, len(s.Fetches))
+	for _, f := range s.Fetches {
+		fetches = append(fetches, record.Fetch{Feed: f.Feed.String(), Provider: f.Provider, Outcome: f.Outcome, Count: f.Count})
+	}
+	collectors := make([]record.Collector, 0, len(s.Collectors))
+	for _, c := range s.Collectors {
+		collectors = append(collectors, record.Collector(c))
+	}
+	p.tape.Beside(fetches, collectors)
 }
 
 // count lists the answers of all providers.

@@ -138,8 +138,11 @@ func (e *Exporter) publishPrices(s *Snapshot) {
 	}
 }
 
-// age is the time from then to now in s, and 0 where clocks disagree.
-func age(now, then time.Time) float64 { return max(0, now.Sub(then).Seconds()) }
+// age is the time from then to now in s, and 0 where clocks disagree. It is
+// rounded to what clocks of two machines can agree on.
+func age(now, then time.Time) float64 {
+	return float64(max(0, now.Sub(then).Round(time.Millisecond)).Milliseconds()) / 1000
+}
 
 func (e *Exporter) publishEmissions(s *Snapshot) {
 	for _, m := range s.Emissions {

@@ -18,12 +18,14 @@
 //	 "owners":[{"id":1,"namespace":"shop","pod":"resize-7f","function":"resize","cpu":500}],
 //	 "invocations":[{"from":0,"to":1000000000,"runs":[{"function":"resize","count":3,"seconds":0.31}]}],
 //	 "signals":[{"zone":"DE","intensity":312,"kind":"average","scope":"lifecycle", …}],
-//	 "prices":[{"zone":"DE","per_mwh":84.1,"currency":"EUR", …}]}
+//	 "prices":[{"zone":"DE","per_mwh":84.1,"currency":"EUR", …}],
+//	 "fetches":[{"feed":"carbon","provider":"neso","outcome":"ok","count":12}],
+//	 "collectors":[{"name":"kubelet","up":true}]}
 //
 // Instants are nanoseconds since "begun" by the monotonic clock, those of
 // readings since the epoch's "at"; processor time is in nanoseconds, energy in
 // microjoules, memory in bytes. Zones of a meter, the identity of a cgroup,
-// owners, signals and prices are written once and hold until they change.
+// owners, signals, prices, fetches and collectors are written once and hold until they change.
 //
 // Registers are recorded raw: what to make of a wrap, a reset or a gap is decided
 // when the recording is played.

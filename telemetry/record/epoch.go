@@ -49,6 +49,9 @@ type Epoch struct {
 	Invocations []Batch
 	Signals     []wattle.Signal
 	Prices      []Price
+	// Fetches and Collectors are whole lists, nil where they are as before.
+	Fetches    []Fetch
+	Collectors []Collector
 }
 
 // MeterRound is one round of one meter.
@@ -132,6 +135,20 @@ type Run struct {
 	Seconds     float64 `json:"seconds,omitempty"`
 	Cold        float64 `json:"cold,omitempty"`
 	ColdSeconds float64 `json:"cold_seconds,omitempty"`
+}
+
+// Fetch counts the answers of one provider of a feed that ended in one way.
+type Fetch struct {
+	Feed     string `json:"feed"`
+	Provider string `json:"provider"`
+	Outcome  string `json:"outcome"`
+	Count    int64  `json:"count"`
+}
+
+// Collector is a reader beside the meters and whether it works.
+type Collector struct {
+	Name string `json:"name"`
+	Up   bool   `json:"up"`
 }
 
 // Price is one price of electricity.

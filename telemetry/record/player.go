@@ -11,12 +11,14 @@ import (
 // Player plays a recording epoch by epoch. What it answers is that of the epoch
 // that Next moved to. It is not safe for concurrent use.
 type Player struct {
-	r       *Reader
-	e       *Epoch
-	meters  []*player
-	owners  map[uint64]Owner
-	signals map[signalKey]wattle.Signal
-	prices  map[wattle.ZoneID]Price
+	r          *Reader
+	e          *Epoch
+	meters     []*player
+	owners     map[uint64]Owner
+	signals    map[signalKey]wattle.Signal
+	prices     map[wattle.ZoneID]Price
+	fetches    []Fetch
+	collectors []Collector
 }
 
 // NewPlayer plays what r reads from here on. Before the first Next all is empty.
@@ -55,6 +57,12 @@ func (p *Player) Next() (time.Time, error) {
 	}
 	for _, q := range e.Prices {
 		p.prices[q.Zone] = q
+	}
+	if e.Fetches != nil {
+		p.fetches = e.Fetches
+	}
+	if e.Collectors != nil {
+		p.collectors = e.Collectors
 	}
 	return e.At, nil
 }
@@ -122,6 +130,12 @@ func (p *Player) Price(zone wattle.ZoneID) (Price, bool) {
 	q, ok := p.prices[zone]
 	return q, ok
 }
+
+// Fetches are the answers of feeds as last counted.
+func (p *Player) Fetches() []Fetch { return p.fetches }
+
+// Collectors are the readers beside the meters as last heard of.
+func (p *Player) Collectors() []Collector { return p.collectors }
 
 // Truncated is that of the Reader.
 func (p *Player) Truncated() string { return p.r.Truncated() }

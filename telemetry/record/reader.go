@@ -200,7 +200,7 @@ func (r *Reader) decode(w *wireEpoch) (*Epoch, error) {
 		return nil, fmt.Errorf("epoch at %d ns follows one at %d ns", w.At, r.last)
 	}
 	r.last = w.At
-	e := &Epoch{At: at, GPU: w.GPU}
+	e := &Epoch{At: at, GPU: w.GPU, Fetches: w.Fetches, Collectors: w.Collectors}
 	for i := range w.Meters {
 		m, err := r.round(&w.Meters[i], at)
 		if err != nil {
@@ -214,6 +214,16 @@ func (r *Reader) decode(w *wireEpoch) (*Epoch, error) {
 	for _, g := range w.GPU {
 		if g.Device == "" || !(g.Activity >= 0 && g.Activity <= 1) {
 			return nil, fmt.Errorf("use of GPU %q: activity %g is not within 0 to 1", g.Device, g.Activity)
+		}
+	}
+	for _, f := range w.Fetches {
+		if f.Feed == "" || f.Provider == "" || f.Outcome == "" || f.Count < 0 {
+			return nil, fmt.Errorf("fetches %+v: a name is missing or the count is negative", f)
+		}
+	}
+	for _, c := range w.Collectors {
+		if c.Name == "" {
+			return nil, errors.New("a collector has no name")
 		}
 	}
 	return e, errors.Join(r.batches(w, e), r.feeds(w, e))

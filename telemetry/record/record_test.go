@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,11 @@ func signal(i int) wattle.Signal {
 	return wattle.Signal{Zone: "DE", Intensity: wattle.GramsPerKWh(300 + i/15), Quality: wattle.Forecast, From: from, To: from.Add(15 * time.Second), FetchedAt: begun(), Provider: "csv"}
 }
 
+// beside is how feeds and the kubelet fare: fetches grow now and then.
+func beside(i int) ([]Fetch, []Collector) {
+	return []Fetch{{Feed: "carbon", Provider: "csv", Outcome: "ok", Count: int64(1 + i/10)}}, []Collector{{Name: "kubelet", Up: i/20%2 == 0}}
+}
+
 // recordTo runs 60 steps of the load through a Node and a Recorder.
 func recordTo(t testing.TB, w io.Writer, name string) (samples string) {
 	t.Helper()
@@ -100,6 +106,7 @@ func recordTo(t testing.TB, w io.Writer, name string) (samples string) {
 		rec.GPU([]GPUUse{{ID: 1, Device: "gpu-0", Activity: 0.1 * float64(i%10), Slices: 1, OfSlices: 7}})
 		rec.Signal(signal(i))
 		rec.Price(Price{Zone: "DE", PerMWh: -3.5, Currency: "EUR", From: begun(), To: begun().Add(time.Hour)})
+		rec.Beside(beside(i))
 		if i > 0 {
 			rec.Invocations(Batch{From: begun().Add(time.Duration(i-1) * time.Second), To: begun().Add(time.Duration(i) * time.Second),
 				Runs: []Run{{Function: "resize", Count: 3, Seconds: 1.0 / 3, Cold: 1, ColdSeconds: 0.1}}, ControlPlane: 0.05})
@@ -200,6 +207,9 @@ func checkSources(t testing.TB, p *Player, i int) {
 	if g := p.GPU(); len(g) != 1 || g[0].OfSlices != 7 {
 		t.Fatalf("step %d: %+v", i, g)
 	}
+	if f, c := beside(i); !slices.Equal(p.Fetches(), f) || !slices.Equal(p.Collectors(), c) {
+		t.Fatalf("step %d: %+v %+v, want %+v %+v", i, p.Fetches(), p.Collectors(), f, c)
+	}
 	if news := len(p.News()); news != 0 != (i%15 == 0) {
 		t.Fatalf("step %d: %d signals are news", i, news)
 	}
@@ -282,6 +292,8 @@ func TestReaderIsStrict(t *testing.T) {
 		head + `{"at":1,"invocations":[{"from":2,"to":1}]}` + "\n":                                                                                                                      "invocations: ",
 		head + `{"at":1,"signals":[{"zone":"DE","intensity":0,"kind":"average","scope":"direct","quality":"static","from":"2026-03-01T08:00:00Z","to":"2026-03-01T09:00:00Z"}]}` + "\n": "intensity 0",
 		head + `{"at":1,"prices":[{"zone":"","per_mwh":1,"quality":"static","from":"2026-03-01T08:00:00Z","to":"2026-03-01T09:00:00Z"}]}` + "\n":                                        "a price of zone",
+		head + `{"at":1,"fetches":[{"feed":"carbon","provider":"","outcome":"ok","count":1}]}` + "\n":                                                                                   "a name is missing",
+		head + `{"at":1,"collectors":[{"name":"","up":true}]}` + "\n":                                                                                                                   "a collector has no name",
 	} {
 		_, _, err := count([]byte(text), "r")
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -14,13 +14,15 @@ import (
 // Recorder collects what the parts of an agent read and writes one epoch per
 // turn of its loop. Its methods may be called from any goroutine.
 type Recorder struct {
-	mu      sync.Mutex
-	w       *Writer
-	e       Epoch
-	meters  int
-	owners  map[uint64]Owner
-	signals map[signalKey]wattle.Signal
-	prices  map[wattle.ZoneID]Price
+	mu         sync.Mutex
+	w          *Writer
+	e          Epoch
+	meters     int
+	owners     map[uint64]Owner
+	signals    map[signalKey]wattle.Signal
+	prices     map[wattle.ZoneID]Price
+	fetches    []Fetch
+	collectors []Collector
 }
 
 type signalKey struct {
@@ -117,6 +119,21 @@ func (r *Recorder) Price(p Price) {
 	if r.prices[p.Zone] != p && p.To.After(p.From) {
 		r.prices[p.Zone] = p
 		r.e.Prices = append(r.e.Prices, p)
+	}
+}
+
+// Beside notes how the feeds and the readers beside the meters fare, each if it
+// is news. The slices are copied.
+func (r *Recorder) Beside(f []Fetch, c []Collector) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Equal(f, r.fetches) {
+		r.fetches = slices.Clone(f)
+		r.e.Fetches = r.fetches
+	}
+	if !slices.Equal(c, r.collectors) {
+		r.collectors = slices.Clone(c)
+		r.e.Collectors = r.collectors
 	}
 }
 

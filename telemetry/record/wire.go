@@ -32,6 +32,8 @@ type wireEpoch struct {
 	Invocations []wireBatch  `json:"invocations,omitempty"`
 	Signals     []wireSignal `json:"signals,omitempty"`
 	Prices      []wirePrice  `json:"prices,omitempty"`
+	Fetches     []Fetch      `json:"fetches,omitempty"`
+	Collectors  []Collector  `json:"collectors,omitempty"`
 }
 
 type wireRound struct {

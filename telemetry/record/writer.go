@@ -101,7 +101,7 @@ func (w *Writer) line(v any) error {
 func (w *Writer) since(t time.Time) int64 { return int64(t.Sub(w.first)) }
 
 func (w *Writer) encode(e *Epoch) (*wireEpoch, error) {
-	out := &wireEpoch{At: w.since(e.At), GPU: e.GPU}
+	out := &wireEpoch{At: w.since(e.At), GPU: e.GPU, Fetches: e.Fetches, Collectors: e.Collectors}
 	for _, o := range e.Owners {
 		out.Owners = append(out.Owners, wireOwner{o.ID, o.Namespace, o.Pod, o.Function, int64(o.CPU), int64(o.Memory)})
 	}
