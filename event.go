@@ -7,8 +7,8 @@ type EventKind uint8
 
 // Events that Core.Step understands. At one instant they are handled in this
 // order: finished, price epoch, arrived (and its started), then expiries; so an
-// instance that finishes at t serves an arrival at t, and one whose keep-alive
-// ends at t still serves an arrival at t.
+// instance that finishes or is ready at t serves an arrival at t, and one whose
+// keep-alive ends at t still serves an arrival at t.
 const (
 	Finished EventKind = iota // an invocation ended on Instance
 	Epoch                     // signals, prices or the fleet changed

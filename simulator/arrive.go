@@ -249,7 +249,7 @@ func (r *run) obey(actions []wattle.Action) {
 		case wattle.Evict:
 			r.evict(a.Instance)
 		case wattle.Prewarm:
-			r.control.schedule(max(at, r.now), task{action: *a})
+			r.control.schedule(max(at, r.now), prewarm, task{action: *a})
 		case wattle.WakeAt:
 			r.control.push(event{at: at, kind: epoch, id: wakeEpoch})
 		case wattle.Defer:

@@ -48,14 +48,21 @@ func (c *control) postpone(at int64, w waiting) {
 	c.push(event{at: at, kind: arrival, id: w.seq})
 }
 
-// schedule runs t at time at.
-func (c *control) schedule(at int64, t task) {
+// schedule begins t, or has it ready, at time at.
+func (c *control) schedule(at int64, k kind, t task) {
 	if c.tasks == nil {
 		c.tasks = make(map[uint64]task)
 	}
 	c.count++
 	c.tasks[c.count] = t
-	c.push(event{at: at, kind: prewarm, id: c.count})
+	c.push(event{at: at, kind: k, id: c.count})
+}
+
+// take returns a scheduled task and forgets it.
+func (c *control) take(id uint64) task {
+	t := c.tasks[id]
+	delete(c.tasks, id)
+	return t
 }
 
 // govern handles a control event.
@@ -68,13 +75,9 @@ func (r *run) govern(e *event) {
 		delete(r.control.waits, e.id)
 		r.wake(&w)
 	case prewarm:
-		t := r.control.tasks[e.id]
-		delete(r.control.tasks, e.id)
-		if t.id == 0 {
-			r.prepare(t)
-		} else {
-			r.ready(t)
-		}
+		r.prepare(r.control.take(e.id))
+	case readied:
+		r.ready(r.control.take(e.id))
 	default:
 		panic("simulator: an instance event reached the control queue")
 	}
@@ -157,7 +160,7 @@ func (r *run) prepare(t task) {
 		r.relieve(a.Target, a.Function)
 		r.ledger.spend(a.Target, starting, est.StartEnergy.Micro(), r.now, ready)
 		r.tally.prewarms++
-		r.control.schedule(ready, task{action: *a, id: id})
+		r.control.schedule(ready, readied, task{action: *a, id: id})
 	}
 }
 

@@ -61,10 +61,10 @@ func (h *Histogram) Mean() time.Duration {
 func (h *Histogram) Sum() time.Duration { return time.Duration(h.sum) * time.Microsecond }
 
 // Quantile returns the value below which the share q in [0, 1] lies, the
-// middle of its bucket; 0 when empty.
+// middle of its bucket, and the greatest value itself for 1; 0 when empty.
 func (h *Histogram) Quantile(q float64) time.Duration {
-	if h.n == 0 {
-		return 0
+	if h.n == 0 || q >= 1 {
+		return time.Duration(h.max) * time.Microsecond
 	}
 	rank := int64(q*float64(h.n-1)) + 1
 	var seen int64

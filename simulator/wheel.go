@@ -7,6 +7,7 @@ type kind uint8
 
 const (
 	finished kind = iota
+	readied       // a pre-warmed instance is ready, and serves who comes at that instant
 	epoch
 	arrival
 	prewarm

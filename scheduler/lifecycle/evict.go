@@ -11,7 +11,7 @@ import (
 type Victim struct {
 	// Used is when it last ran, Expires when it would leave by itself.
 	Used, Expires time.Duration
-	// Uses counts the runs of its function.
+	// Uses counts the runs of its function since it last had no copy.
 	Uses int64
 	// Start is how long starting another takes, and Memory what this one holds.
 	Start  time.Duration

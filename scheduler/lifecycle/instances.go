@@ -66,7 +66,7 @@ func (k *Instances) Bind(m state.Measurer) { k.measure = m }
 func (k *Instances) Step(now time.Time, s *state.Snapshot, e wattle.Event, out []wattle.Action) []wattle.Action {
 	switch e.Kind {
 	case wattle.Started:
-		k.begin(now, &e)
+		k.begin(now, s, &e)
 	case wattle.Finished:
 		return k.end(now, s, &e, out)
 	case wattle.Due:
@@ -80,9 +80,12 @@ func (k *Instances) Step(now time.Time, s *state.Snapshot, e wattle.Event, out [
 	return out
 }
 
-func (k *Instances) begin(now time.Time, e *wattle.Event) {
+func (k *Instances) begin(now time.Time, s *state.Snapshot, e *wattle.Event) {
 	k.fns = grow(k.fns, e.Function.Index)
 	f := &k.fns[e.Function.Index]
+	if e.Sandbox != wattle.Warm && s.Load.Live(e.Function.Index) == 1 {
+		f.uses = 0 // FaasCache counts from the first copy until the last is gone
+	}
 	f.busy++
 	f.uses++
 	l := min(f.busy, seriesLevels) - 1

@@ -14,6 +14,7 @@ import (
 	"github.com/wattle-project/wattle/scheduler/stage"
 	"github.com/wattle-project/wattle/scheduler/state"
 	"github.com/wattle-project/wattle/simulator"
+	"github.com/wattle-project/wattle/simulator/trace"
 )
 
 // Service says how execution times are distributed.
@@ -25,6 +26,7 @@ const (
 	Exponential
 	Lognormal        // σ = 1: squared coefficient of variation e − 1
 	Hyperexponential // half the mean for 80 %, three times it for 20 %: 3
+	Erlang2          // two exponentials of half the mean: 1/2
 )
 
 // Branch is one exponential of a mixture: the share of gaps that it makes, and
@@ -45,6 +47,10 @@ type System struct {
 	Mixture []Branch
 	// Count bounds the arrivals of each stream; 0 is no bound but Length.
 	Count int
+	// Batch is how many requests arrive at once; 0 is 1.
+	Batch int
+	// Script replaces all of these: arrivals in order of time, of stream 0.
+	Script []trace.Arrival
 	// Mean is the mean execution time in seconds, Service its distribution. Means
 	// gives each stream its own instead.
 	Mean    float64
@@ -53,16 +59,20 @@ type System struct {
 	// Start is the seconds of a cold start.
 	Start float64
 	// Servers bounds the instances of each stream, Room those of all; 0 is no bound.
+	// An instance takes one part of Room, or as many as Takes says for its stream.
 	Servers int32
 	Room    int
+	Takes   []int
 	// Concurrency is how many requests share an instance. Default 1.
 	Concurrency int32
 	// Pick says which idle instance serves.
 	Pick state.Pick
 	// Queue bounds the waiting requests: 0 is a loss system, −1 unbounded.
 	Queue int
-	// KeepAlive is how long an idle instance lives.
+	// KeepAlive is how long an idle instance lives after its last use, or with Once
+	// after its first.
 	KeepAlive time.Duration
+	Once      bool
 	// Length is the simulated time. Seed starts the arrivals.
 	Length time.Duration
 	Seed   uint64
@@ -89,7 +99,15 @@ type Observed struct {
 	Idle, Busy, Present float64
 	// Throughput is served arrivals per second.
 	Throughput float64
+	// Found is the share of arrivals that found so many requests being served.
+	Found []float64
+	// Latency is the distribution of the time in the system, with the round trip.
+	Latency *simulator.Histogram
 }
+
+// Within is the time in seconds that the share q of requests spent in the system
+// at most.
+func (o *Observed) Within(q float64) float64 { return o.Latency.Quantile(q).Seconds() - rtt }
 
 // rtt is the round trip within a region, which the simulator adds to latency.
 const rtt = 2e-3
@@ -100,6 +118,8 @@ func Observe(ctx context.Context, s System) (Observed, error) {
 	if err != nil {
 		return Observed{}, err
 	}
+	seen := &witness{Keeper: cfg.Core.Keeper}
+	cfg.Core.Keeper = seen
 	r, err := simulator.Run(ctx, cfg)
 	if err != nil {
 		return Observed{}, err
@@ -108,6 +128,7 @@ func Observe(ctx context.Context, s System) (Observed, error) {
 	o := Observed{
 		Arrivals: r.Invocations + r.Rejected + r.Waiting, Sojourn: r.Latency.Mean().Seconds() - rtt,
 		Cold: float64(r.Cold) / n, Delayed: float64(r.Queued) / n, Idle: r.IdleTime.Seconds() / n, Busy: r.BusyTime.Seconds() / secs, Throughput: n / secs,
+		Found: seen.shares(), Latency: &r.Latency,
 	}
 	o.Wait = o.Sojourn - served(cfg.Trace.(*arrivals))/n
 	o.Present = o.Throughput * o.Sojourn
@@ -124,6 +145,13 @@ func (s *System) config() (*simulator.Config, error) {
 	if s.Room > 0 {
 		machine.VCPU, needs.CPU = s.Room, 1000
 	}
+	takes := func(i int) wattle.Resources {
+		r := needs
+		if len(s.Takes) > 0 {
+			r.CPU = wattle.MilliCPU(1000 * s.Takes[i])
+		}
+		return r
+	}
 	fleet, err := state.NewFleet([]state.Cluster{{
 		ID: "one", Zone: "ONE", Region: "one", PUE: 1,
 		Pools: []state.Pool{{Name: "pool", Nodes: 1, Hardware: "reference", Speed: 1, Machine: machine}},
@@ -137,15 +165,51 @@ func (s *System) config() (*simulator.Config, error) {
 	}
 	for i := range max(s.Streams, 1) {
 		c.Functions = append(c.Functions, wattle.Function{
-			ID: wattle.FunctionID(fmt.Sprint("stream-", i)), Home: "one", Concurrency: max(s.Concurrency, 1), MaxInstances: s.Servers, Needs: needs,
+			ID: wattle.FunctionID(fmt.Sprint("stream-", i)), Home: "one", Concurrency: max(s.Concurrency, 1), MaxInstances: s.Servers, Needs: takes(i),
 			Profile: wattle.Profile{Exec: seconds(s.mean(i)), Provision: seconds(s.Start)},
 		})
 	}
 	for _, st := range stage.Default(stage.DefaultConfig()) {
 		c.Core.Stages = append(c.Core.Stages, st)
 	}
-	c.Core.Keeper = &scheduler.Fixed{T: s.KeepAlive}
+	c.Core.Keeper = &scheduler.Fixed{T: s.KeepAlive, Once: s.Once}
 	return c, nil
+}
+
+// witness passes events on to a Keeper and counts what arrivals find.
+type witness struct {
+	scheduler.Keeper
+	found []int64
+}
+
+// Heeds names Arrived and what the Keeper wants to be told of.
+func (w *witness) Heeds(k wattle.EventKind) bool {
+	picky, ok := w.Keeper.(interface{ Heeds(wattle.EventKind) bool })
+	return k == wattle.Arrived || !ok || picky.Heeds(k)
+}
+
+// Step counts the requests being served when another arrives.
+func (w *witness) Step(now time.Time, s *state.Snapshot, e wattle.Event, out []wattle.Action) []wattle.Action {
+	if e.Kind != wattle.Arrived {
+		return w.Keeper.Step(now, s, e, out)
+	}
+	n := int(s.Load.Running(0))
+	for len(w.found) <= n {
+		w.found = append(w.found, 0)
+	}
+	w.found[n]++
+	return out
+}
+
+func (w *witness) shares() []float64 {
+	sum, out := int64(0), make([]float64, len(w.found))
+	for _, n := range w.found {
+		sum += n
+	}
+	for i, n := range w.found {
+		out[i] = float64(n) / float64(max(sum, 1))
+	}
+	return out
 }
 
 func seconds(s float64) time.Duration { return time.Duration(math.Round(s * 1e9)) }

@@ -25,6 +25,9 @@ func (a *arrivals) Length() time.Duration { return a.System.Length }
 
 // Open starts a replay.
 func (a *arrivals) Open() (trace.Source, error) {
+	if a.Script != nil {
+		return &script{a, a.Script}, nil
+	}
 	src := &source{a: a}
 	for i := range max(a.Streams, 1) {
 		s := stream{Stream: random.New(a.Seed, fmt.Sprint(i))}
@@ -80,6 +83,8 @@ func (s *stream) scale(law Service) float64 {
 		return s.Exponential()
 	case Lognormal:
 		return s.Lognormal(1)
+	case Erlang2:
+		return (s.Exponential() + s.Exponential()) / 2
 	case Hyperexponential:
 		if s.Float64() < 0.8 {
 			return s.Exponential() / 2
@@ -118,11 +123,39 @@ func (s *source) Next(buf []trace.Arrival) ([]trace.Arrival, error) {
 	for i := range s.streams {
 		g := &s.streams[i]
 		for ; g.next < min(s.until, length); g.step(&s.a.System) {
-			scale := float64(float32(g.scale(s.a.Service)))
-			s.a.total += float64(scale * s.a.mean(i))
-			buf = append(buf, trace.Arrival{At: int64(math.Round(g.next * 1e9)), Function: int32(i), Scale: float32(scale)})
+			for range max(s.a.Batch, 1) {
+				buf = append(buf, s.a.hand(trace.Arrival{At: int64(math.Round(g.next * 1e9)), Function: int32(i), Scale: float32(g.scale(s.a.Service))}))
+			}
 		}
 	}
 	s.sorter.Sort(buf, int64(origin*1e9))
+	return buf, nil
+}
+
+// hand counts an arrival that is handed out.
+func (a *arrivals) hand(x trace.Arrival) trace.Arrival {
+	a.total += float64(float64(x.Scale) * a.mean(int(x.Function)))
+	return x
+}
+
+// script replays given arrivals.
+type script struct {
+	a    *arrivals
+	left []trace.Arrival
+}
+
+// Close does nothing.
+func (*script) Close() error { return nil }
+
+// Next yields all arrivals at once.
+func (s *script) Next(buf []trace.Arrival) ([]trace.Arrival, error) {
+	buf = buf[:0]
+	if len(s.left) == 0 {
+		return buf, io.EOF
+	}
+	for _, x := range s.left {
+		buf = append(buf, s.a.hand(x))
+	}
+	s.left = nil
 	return buf, nil
 }

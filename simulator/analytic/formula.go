@@ -81,3 +81,88 @@ func IdleMixture(m []Branch, t float64) (idle float64) {
 	}
 	return idle
 }
+
+// WaitBatch is the mean wait in M/G/1 whose customers come in batches of b, at a
+// rate of batches: that of a batch as one customer (Pollaczek and Khinchine) and
+// of those of the batch that go before.
+func WaitBatch(batches float64, b int, s, scv float64) float64 {
+	n := float64(b)
+	return WaitMG1(batches, n*s, scv/n) + (n-1)*s/2
+}
+
+// Found is the share of arrivals that find k in M/G/∞ at an offered load of a:
+// a^k·e^(−a)/k!.
+func Found(k int, a float64) float64 {
+	p := math.Exp(-a)
+	for i := 1; i <= k; i++ {
+		p *= a / float64(i)
+	}
+	return p
+}
+
+// ColdOnce is the share of cold starts, as ColdPoisson, where uses do not renew
+// the keep-alive: one of 1 + λt, for λt hits fall into each life.
+func ColdOnce(rate, t float64) float64 { return 1 / (1 + float64(rate*t)) }
+
+// Class is the offered load in Erlang of requests that take so many parts each.
+type Class struct {
+	Load float64
+	Size int
+}
+
+// LossClasses is the share of each class that is lost where all share a number of
+// parts and nobody waits: q(n)·n = Σ load·size·q(n − size) (Kaufman and Roberts,
+// 1981).
+func LossClasses(parts int, classes []Class) (lost []float64) {
+	q, sum := make([]float64, parts+1), 0.0
+	for n := range q {
+		if n == 0 {
+			q[0] = 1
+		} else {
+			for _, c := range classes {
+				if c.Size <= n {
+					q[n] += float64(c.Load*float64(c.Size)*q[n-c.Size]) / float64(n)
+				}
+			}
+		}
+		sum += q[n]
+	}
+	for _, c := range classes {
+		p := 0.0
+		for n := max(parts-c.Size+1, 0); n <= parts; n++ {
+			p += q[n]
+		}
+		lost = append(lost, p/sum)
+	}
+	return lost
+}
+
+// Che is the share of requests that miss a cache of so many equal items, the least
+// recent of which leaves, at independent requests with the given rates (Che, Tung
+// and Wang, 2002): every item stays for the time t at which Σ (1 − e^(−λt)) is the
+// size of the cache.
+func Che(rates []float64, size int) float64 {
+	low, high := 0.0, 1.0
+	held := func(t float64) (n float64) {
+		for _, r := range rates {
+			n += 1 - math.Exp(-r*t)
+		}
+		return n
+	}
+	for held(high) < float64(size) {
+		high *= 2
+	}
+	for range 200 {
+		if mid := (low + high) / 2; held(mid) < float64(size) {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	missed, all := 0.0, 0.0
+	for _, r := range rates {
+		missed += float64(r * math.Exp(-r*low))
+		all += r
+	}
+	return missed / all
+}

@@ -13,7 +13,8 @@ import (
 // random are about four standard errors at the run's length.
 func queueing(ctx context.Context, _ string, yield func(Case) bool) bool {
 	laws := append(append(poisson(), single()...), pools()...)
-	return replay(ctx, "queueing", append(append(laws, losses()...), classes()...), yield)
+	laws = append(append(laws, losses()...), classes()...)
+	return replay(ctx, "queueing", append(append(laws, shared()...), found()...), yield)
 }
 
 // workers are always warm, with a mean service of 1 s and an unbounded queue.
@@ -123,4 +124,57 @@ func classes() []law {
 	s.Streams, s.Means, s.Room = 2, []float64{0.5, 2}, 1
 	const want = 0.3 * (0.25 + 4) / 2 / (1 - 0.75)
 	return []law{{"two functions of 0.5 s and 2 s on one vCPU: wait", "s", want, 0.04 * want, s, waited}}
+}
+
+// shared are servers that are places on one instance, or on several.
+func shared() (out []law) {
+	for _, c := range []struct{ instances, places int32 }{{1, 3}, {2, 2}} {
+		n := int(c.instances * c.places)
+		s := workers(c.instances, 0.8*float64(n), analytic.Exponential)
+		s.Concurrency, s.Length = c.places, 100*time.Hour
+		name := fmt.Sprintf("M/M/%d in %d instances of %d places at %.2g", n, c.instances, c.places, s.Rate)
+		wait := analytic.WaitMMC(n, s.Rate, 1)
+		loss := s
+		loss.Queue = 0
+		out = append(
+			out,
+			law{name + ": wait", "s", wait, 0.06 * wait, s, waited},
+			law{name + ": share that waits", "", analytic.ErlangC(n, s.Rate), 0.015, s, delayed},
+			law{name + ": loss without a queue", "", analytic.ErlangB(n, s.Rate), 0.005, loss, blocked},
+		)
+	}
+	return out
+}
+
+// found is the whole distribution of what arrivals find or have to spend.
+func found() (out []law) {
+	many := workers(0, 3, analytic.Lognormal)
+	many.Length = 48 * time.Hour
+	for k := range 6 {
+		out = append(out, law{fmt.Sprintf("M/G/∞, load 3: arrivals that find %d", k), "", analytic.Found(k, 3), 0.006, many, func(o analytic.Observed) float64 {
+			return o.Found[k]
+		}})
+	}
+	one := workers(1, 0.5, analytic.Exponential)
+	one.Length = 300 * time.Hour
+	for _, q := range []float64{0.5, 0.95, 0.99} {
+		want := -math.Log(1-q) / 0.5
+		out = append(out, law{fmt.Sprintf("M/M/1 at 0.5: %g %% are served within", 100*q), "s", want, 0.03 * want, one, func(o analytic.Observed) float64 {
+			return o.Within(q)
+		}})
+	}
+	phases := workers(1, 0.5, analytic.Erlang2)
+	batch := workers(1, 0.2, analytic.Exponential)
+	batch.Batch = 3
+	erlang, group := analytic.WaitMG1(0.5, 1, 0.5), analytic.WaitBatch(0.2, 3, 1, 1)
+	const slots = 6
+	rooms := workers(0, 0, analytic.Exponential)
+	rooms.Rate, rooms.Streams, rooms.Takes, rooms.Room, rooms.Queue, rooms.Length = 1, 3, []int{1, 2, 4}, slots, 0, 60*time.Hour
+	lost := analytic.LossClasses(slots, []analytic.Class{{Load: 1, Size: 1}, {Load: 1, Size: 2}, {Load: 1, Size: 4}})
+	return append(
+		out,
+		law{"M/E2/1 at 0.5: wait", "s", erlang, 0.04 * erlang, phases, waited},
+		law{"M/M/1 in batches of 3 at 0.6: wait", "s", group, 0.04 * group, batch, waited},
+		law{"functions of 1, 2 and 4 vCPUs on 6: loss", "", (lost[0] + lost[1] + lost[2]) / 3, 0.005, rooms, blocked},
+	)
 }
