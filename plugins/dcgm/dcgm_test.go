@@ -246,6 +246,9 @@ func check(t *testing.T, m *host.Meter, a, b []proto.Reading) {
 	uses := map[string]float64{}
 	for _, u := range m.Uses() {
 		uses[u.Instance] = u.Share
+		if want := map[string]int{"GPU-a100/gi-3": 1, "GPU-a100/gi-4": 2, "GPU-a100/gi-5": 4}[u.Instance]; u.Slices != want || want > 0 && u.OfSlices != 7 {
+			t.Errorf("slices of %+v, want %d of 7", u, want)
+		}
 	}
 	if math.Abs(uses["GPU-a100/gi-3"]-.4) > 1e-9 || math.Abs(uses["GPU-a100/gi-4"]-.4) > 1e-9 || math.Abs(uses["GPU-a100/gi-5"]-.2) > 1e-9 {
 		t.Errorf("uses %+v", m.Uses())

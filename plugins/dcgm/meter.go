@@ -52,7 +52,7 @@ func (m *meter) Read(ctx context.Context, dst []sdk.Reading) ([]sdk.Reading, err
 func (m *meter) Uses() []sdk.Use {
 	uses := make([]sdk.Use, len(m.meter.Uses()))
 	for i, u := range m.meter.Uses() {
-		uses[i] = sdk.Use{Zone: u.Board, Instance: u.Instance, PID: u.PID, Share: u.Share, Basis: u.Basis.String()}
+		uses[i] = sdk.Use{Zone: u.Board, Instance: u.Instance, PID: u.PID, Share: u.Share, Basis: u.Basis.String(), Slices: u.Slices, OfSlices: u.OfSlices}
 	}
 	return uses
 }

@@ -15,7 +15,9 @@ const (
 	MaxZones = 4096
 	MaxUses  = 65536
 	maxText  = 512
-	maxAge   = 24 * time.Hour
+	// maxSlices is far above the 7 that a board is cut into today.
+	maxSlices = 1024
+	maxAge    = 24 * time.Hour
 )
 
 // DecodeCapabilities checks and converts a message.
@@ -105,17 +107,21 @@ func DecodeReadings(dst []Stamped, ms []*meterpb.Reading, zones int, received ti
 }
 
 // DecodeUses converts messages and drops those without a zone or with a share
-// outside [0, 1].
+// outside [0, 1]. Slices that cannot be are unknown.
 func DecodeUses(dst []Use, ms []*meterpb.Use) []Use {
 	for _, m := range ms[:min(len(ms), MaxUses)] {
 		if s := m.GetShare(); m.GetZone() == "" || !(s >= 0 && s <= 1) {
 			continue
 		}
-		dst = append(dst, Use{
+		u := Use{
 			Zone: m.GetZone(), Instance: m.GetInstance(), PID: int(m.GetPid()),
 			Namespace: clip(m.GetNamespace()), Pod: clip(m.GetPod()), Container: clip(m.GetContainer()),
 			Share: m.GetShare(), Basis: clip(m.GetBasis()),
-		})
+		}
+		if n, of := m.GetSlices(), m.GetOfSlices(); n > 0 && n <= of && of <= maxSlices {
+			u.Slices, u.OfSlices = int(n), int(of)
+		}
+		dst = append(dst, u)
 	}
 	return dst
 }

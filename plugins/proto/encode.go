@@ -50,6 +50,7 @@ func EncodeUses(uses []Use) []*meterpb.Use {
 		out[i] = &meterpb.Use{
 			Zone: u.Zone, Instance: u.Instance, Pid: int64(u.PID),
 			Namespace: u.Namespace, Pod: u.Pod, Container: u.Container, Share: u.Share, Basis: u.Basis,
+			Slices: int32(u.Slices), OfSlices: int32(u.OfSlices),
 		}
 	}
 	return out

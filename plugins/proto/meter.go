@@ -50,6 +50,9 @@ type Use struct {
 
 	Share float64 // in [0, 1]
 	Basis string  // what the share rests on, for example "engine"
+	// Slices are the compute slices of Instance, out of OfSlices of the whole
+	// zone: its idle energy goes by them. 0 and 0 if unknown.
+	Slices, OfSlices int
 }
 
 // Gauge is how busy a part of a device was.

@@ -111,10 +111,15 @@ func TestReadingsThatCannotBe(t *testing.T) {
 }
 
 func TestUsesAndCapabilities(t *testing.T) {
-	u := Use{Zone: "GPU-1", Instance: "MIG-1", PID: 7, Namespace: "n", Pod: "p", Container: "c", Share: 0.25, Basis: "engine"}
+	u := Use{Zone: "GPU-1", Instance: "MIG-1", PID: 7, Namespace: "n", Pod: "p", Container: "c", Share: 0.25, Basis: "engine", Slices: 2, OfSlices: 7}
 	got := DecodeUses(nil, append(EncodeUses([]Use{u}), &meterpb.Use{Zone: "z", Share: 1.5}, &meterpb.Use{Share: 1}, &meterpb.Use{Zone: "z", Share: math.NaN()}))
 	if len(got) != 1 || got[0] != u {
 		t.Errorf("uses %+v", got)
+	}
+	for _, m := range []*meterpb.Use{{Zone: "z", Slices: 8, OfSlices: 7}, {Zone: "z", Slices: -1, OfSlices: 7}, {Zone: "z", Slices: 3}, {Zone: "z", Slices: 1, OfSlices: 1 << 30}} {
+		if got := DecodeUses(nil, []*meterpb.Use{m}); len(got) != 1 || got[0].Slices != 0 || got[0].OfSlices != 0 {
+			t.Errorf("slices %d of %d became %+v", m.GetSlices(), m.GetOfSlices(), got)
+		}
 	}
 	g := Gauge{Zone: "GPU-1", Name: "sm", Ratio: 0.5}
 	if got := DecodeGauges(nil, append(EncodeGauges([]Gauge{g}), &meterpb.Gauge{Zone: "z", Name: "sm", Ratio: 2}, &meterpb.Gauge{Zone: "z"})); len(got) != 1 || got[0] != g {

@@ -36,7 +36,10 @@ type Board struct {
 // Instance is a MIG instance of a board.
 type Instance struct {
 	// Key is the instance's UUID ("MIG-…"), or "<board UUID>/gi-<n>[/ci-<n>]".
-	Key     string
+	Key string
+	// Place is "<board UUID>/gi-<n>" where Key is a UUID: by it go meters that
+	// do not learn the UUIDs of instances, such as DCGM.
+	Place   string
 	Profile string // "1g.10gb", or empty
 	// Slices is the number of compute slices of this instance, OfSlices that
 	// of the whole board (7, or 4 on an A30).

@@ -234,7 +234,7 @@ func TestUses(t *testing.T) {
 		{UUID: "GPU-1", HasPower: true, Owners: []Owner{{Pod: "a"}, {Pod: "b"}}},
 		{UUID: "GPU-2", HasPower: true, Owners: []Owner{{Pod: "c"}}},
 		{UUID: "GPU-3", HasPower: true, Processes: []Process{{PID: 1, Busy: 30}, {PID: 2, Busy: 10}, {PID: 3}}},
-		{UUID: "GPU-4", HasPower: true, Instances: []Instance{{Key: "m", Slices: 1}}},
+		{UUID: "GPU-4", HasPower: true, Instances: []Instance{{Key: "m", Slices: 3, OfSlices: 7}}},
 	}}
 	m := newMeter(t, s, DefaultConfig())
 	if _, err := m.Read(t.Context(), nil); err != nil {
@@ -246,7 +246,7 @@ func TestUses(t *testing.T) {
 		{Board: "GPU-2", Owner: Owner{Pod: "c"}, Share: 1, Basis: Whole},
 		{Board: "GPU-3", PID: 1, Share: .75, Basis: ByProcess},
 		{Board: "GPU-3", PID: 2, Share: .25, Basis: ByProcess},
-		{Board: "GPU-4", Instance: "m", Share: 1, Basis: BySlices},
+		{Board: "GPU-4", Instance: "m", Share: 1, Basis: BySlices, Slices: 3, OfSlices: 7},
 	}
 	got := m.Uses()
 	if len(got) != len(want) {

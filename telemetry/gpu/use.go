@@ -10,6 +10,8 @@ type Use struct {
 	Owner    Owner  // container, where the source knows it
 	Share    float64
 	Basis    Basis
+	// Slices and OfSlices are those of the instance, 0 for a whole board.
+	Slices, OfSlices int
 }
 
 // appendUses lists the finest division that is known: instances, within them
@@ -21,7 +23,7 @@ func appendUses(dst []Use, b *Board, shares []float64, basis Basis) []Use {
 		return appendPart(dst, b, Use{Board: b.UUID, Share: 1, Basis: Whole})
 	}
 	for i, in := range b.Instances {
-		dst = appendPart(dst, b, Use{Board: b.UUID, Instance: in.Key, Share: shares[i], Basis: basis})
+		dst = appendPart(dst, b, Use{Board: b.UUID, Instance: in.Key, Share: shares[i], Basis: basis, Slices: in.Slices, OfSlices: in.OfSlices})
 	}
 	return dst
 }

@@ -568,8 +568,10 @@ type Use struct {
 	Namespace     string                 `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	Pod           string                 `protobuf:"bytes,5,opt,name=pod,proto3" json:"pod,omitempty"`
 	Container     string                 `protobuf:"bytes,6,opt,name=container,proto3" json:"container,omitempty"`
-	Share         float64                `protobuf:"fixed64,7,opt,name=share,proto3" json:"share,omitempty"` // of the zone's dynamic energy since the Read before
-	Basis         string                 `protobuf:"bytes,8,opt,name=basis,proto3" json:"basis,omitempty"`   // what the share rests on
+	Share         float64                `protobuf:"fixed64,7,opt,name=share,proto3" json:"share,omitempty"`                       // of the zone's dynamic energy since the Read before
+	Basis         string                 `protobuf:"bytes,8,opt,name=basis,proto3" json:"basis,omitempty"`                         // what the share rests on
+	Slices        int32                  `protobuf:"varint,9,opt,name=slices,proto3" json:"slices,omitempty"`                      // compute slices of the part; 0 if unknown or not a part
+	OfSlices      int32                  `protobuf:"varint,10,opt,name=of_slices,json=ofSlices,proto3" json:"of_slices,omitempty"` // compute slices of the whole zone; 0 if unknown
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -658,6 +660,20 @@ func (x *Use) GetBasis() string {
 		return x.Basis
 	}
 	return ""
+}
+
+func (x *Use) GetSlices() int32 {
+	if x != nil {
+		return x.Slices
+	}
+	return 0
+}
+
+func (x *Use) GetOfSlices() int32 {
+	if x != nil {
+		return x.OfSlices
+	}
+	return 0
 }
 
 type Gauge struct {
@@ -762,7 +778,7 @@ const file_meterpb_meter_proto_rawDesc = "" +
 	"\vmicrojoules\x18\x04 \x01(\x04H\x00R\vmicrojoules\x12\x16\n" +
 	"\x05watts\x18\x05 \x01(\x01H\x00R\x05watts\x12\x16\n" +
 	"\x05error\x18\x06 \x01(\tH\x00R\x05errorB\a\n" +
-	"\x05value\"\xc1\x01\n" +
+	"\x05value\"\xf6\x01\n" +
 	"\x03Use\x12\x12\n" +
 	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x10\n" +
@@ -771,7 +787,10 @@ const file_meterpb_meter_proto_rawDesc = "" +
 	"\x03pod\x18\x05 \x01(\tR\x03pod\x12\x1c\n" +
 	"\tcontainer\x18\x06 \x01(\tR\tcontainer\x12\x14\n" +
 	"\x05share\x18\a \x01(\x01R\x05share\x12\x14\n" +
-	"\x05basis\x18\b \x01(\tR\x05basis\"E\n" +
+	"\x05basis\x18\b \x01(\tR\x05basis\x12\x16\n" +
+	"\x06slices\x18\t \x01(\x05R\x06slices\x12\x1b\n" +
+	"\tof_slices\x18\n" +
+	" \x01(\x05R\bofSlices\"E\n" +
 	"\x05Gauge\x12\x12\n" +
 	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +

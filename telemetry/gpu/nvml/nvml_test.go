@@ -2,6 +2,7 @@ package nvml
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os/exec"
 	"path/filepath"
@@ -140,9 +141,9 @@ func TestReloadedDriverIsTakenUpAgain(t *testing.T) {
 func checkUses(t *testing.T, m *gpu.Meter) {
 	t.Helper()
 	want := []gpu.Use{
-		{Board: "GPU-1", Instance: "MIG-1", Share: 1.0 / 17, Basis: gpu.ByEngine},
-		{Board: "GPU-1", Instance: "MIG-2", Share: 4.0 / 17, Basis: gpu.ByEngine},
-		{Board: "GPU-1", Instance: "MIG-3", Share: 12.0 / 17, Basis: gpu.ByEngine},
+		{Board: "GPU-1", Instance: "MIG-1", Share: 1.0 / 17, Basis: gpu.ByEngine, Slices: 1, OfSlices: 7},
+		{Board: "GPU-1", Instance: "MIG-2", Share: 4.0 / 17, Basis: gpu.ByEngine, Slices: 2, OfSlices: 7},
+		{Board: "GPU-1", Instance: "MIG-3", Share: 12.0 / 17, Basis: gpu.ByEngine, Slices: 4, OfSlices: 7},
 		{Board: "GPU-2", PID: 41, Share: 6.0 / 7, Basis: gpu.ByProcess},
 		{Board: "GPU-2", PID: 42, Share: 1.0 / 7, Basis: gpu.ByProcess},
 	}
@@ -158,6 +159,11 @@ func checkUses(t *testing.T, m *gpu.Meter) {
 		g.Share, w.Share = 0, 0
 		if g != w {
 			t.Errorf("use %d = %+v, want %+v", i, g, w)
+		}
+	}
+	for i, in := range m.Boards()[0].Instances {
+		if want := fmt.Sprintf("GPU-1/gi-%d", i+5); in.Place != want {
+			t.Errorf("%s is at %q, want %q", in.Key, in.Place, want)
 		}
 	}
 	if b := m.Boards()[1]; b.Memory != wattle.GiB || b.Utilisation != gpu.KnownRatio(0.8) {

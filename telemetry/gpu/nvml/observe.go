@@ -53,7 +53,7 @@ func (s *Source) readEnergy(b *board, o *gpu.Board) error {
 }
 
 func (s *Source) observeInstance(b *board, in *instance) gpu.Instance {
-	o := gpu.Instance{Key: in.key, Slices: in.slices, OfSlices: in.of}
+	o := gpu.Instance{Key: in.key, Place: fmt.Sprintf("%s/gi-%d", b.uuid, in.gi), Slices: in.slices, OfSlices: in.of}
 	m := new(memoryInfo)
 	if get(s.lib, "nvmlDeviceGetMemoryInfo", in.dev, m) == success && m.Used < math.MaxInt64 {
 		o.Memory = wattle.Bytes(m.Used)

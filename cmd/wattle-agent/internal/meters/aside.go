@@ -78,10 +78,13 @@ func (a *Aside) Poll(ctx context.Context) {
 		uses = append(uses, u.Uses()...)
 	}
 	var parts []gpu.Instance
-	if m, ok := a.inner.(*gpu.Meter); ok {
+	switch m := a.inner.(type) {
+	case *gpu.Meter:
 		for _, b := range m.Boards() {
 			parts = append(parts, b.Instances...)
 		}
+	case interface{ Instances() []gpu.Instance }:
+		parts = append(parts, m.Instances()...)
 	}
 	var probes []telemetry.Probe
 	if p, ok := a.inner.(telemetry.Prober); ok {

@@ -18,6 +18,7 @@ type Plugin struct {
 	host  *host.Meter
 	zones []telemetry.Zone
 	uses  []gpu.Use
+	parts []gpu.Instance
 	buf   []proto.Reading
 }
 
@@ -29,6 +30,9 @@ func (p *Plugin) Zones() []telemetry.Zone { return p.zones }
 
 // Uses lists who used the zones as of the last Read.
 func (p *Plugin) Uses() []gpu.Use { return p.uses }
+
+// Instances lists the MIG instances among what was used, as of the last Read.
+func (p *Plugin) Instances() []gpu.Instance { return p.parts }
 
 // Status is the state of the process.
 func (p *Plugin) Status() host.Status { return p.host.Status() }
@@ -46,7 +50,7 @@ func (p *Plugin) Read(ctx context.Context, dst []telemetry.Reading) ([]telemetry
 	if s := p.host.Status(); err == nil && s.LastRead.Equal(before) {
 		p.buf, err = p.buf[:0], silent(p.Name(), s)
 	}
-	p.zones, p.uses = p.zones[:0], p.uses[:0]
+	p.zones, p.uses, p.parts = p.zones[:0], p.uses[:0], p.parts[:0]
 	for _, z := range p.host.Zones() {
 		p.zones = append(p.zones, telemetry.Zone(z))
 	}
@@ -56,8 +60,12 @@ func (p *Plugin) Read(ctx context.Context, dst []telemetry.Reading) ([]telemetry
 	for _, u := range p.host.Uses() {
 		p.uses = append(p.uses, gpu.Use{
 			Board: u.Zone, Instance: u.Instance, PID: u.PID, Share: u.Share,
-			Owner: gpu.Owner{Namespace: u.Namespace, Pod: u.Pod, Container: u.Container, Instance: u.Instance},
+			Owner:  gpu.Owner{Namespace: u.Namespace, Pod: u.Pod, Container: u.Container, Instance: u.Instance},
+			Slices: u.Slices, OfSlices: u.OfSlices,
 		})
+		if u.Instance != "" && u.Slices > 0 {
+			p.parts = append(p.parts, gpu.Instance{Key: u.Instance, Slices: u.Slices, OfSlices: u.OfSlices})
+		}
 	}
 	return dst, err
 }

@@ -20,6 +20,7 @@ type GPUs struct {
 	byKey  map[string]uint64 // cgroup path to ID
 	byID   map[string]uint64 // container id to ID
 	parts  map[string]part   // MIG instance to its slices
+	places map[string]string // UUID of a MIG instance to its place on a board
 	top    map[string]float64
 	claims []claim
 }
@@ -40,7 +41,7 @@ const nobody = 0
 // NewGPUs returns a GPUs that reads process cgroups below proc; pods is nil on
 // hosts without Kubernetes.
 func NewGPUs(proc string, pods Pods) *GPUs {
-	return &GPUs{proc: proc, pods: pods, byKey: map[string]uint64{}, byID: map[string]uint64{}, parts: map[string]part{}, top: map[string]float64{}}
+	return &GPUs{proc: proc, pods: pods, byKey: map[string]uint64{}, byID: map[string]uint64{}, parts: map[string]part{}, places: map[string]string{}, top: map[string]float64{}}
 }
 
 // Join appends who used which board. What the driver says of processes is
@@ -108,6 +109,7 @@ func (g *GPUs) index(instances []gpu.Instance, usage []cgroup.Usage) {
 	clear(g.byKey)
 	clear(g.byID)
 	clear(g.parts)
+	clear(g.places)
 	for i := range usage {
 		u := &usage[i]
 		g.byKey[u.Key] = u.ID
@@ -118,6 +120,9 @@ func (g *GPUs) index(instances []gpu.Instance, usage []cgroup.Usage) {
 	for _, in := range instances {
 		if in.Slices > 0 && in.OfSlices > 0 {
 			g.parts[in.Key] = part{in.Slices, in.OfSlices}
+		}
+		if in.Place != "" {
+			g.places[in.Key] = in.Place
 		}
 	}
 	if g.pods != nil {
@@ -176,7 +181,7 @@ func (g *GPUs) containers(u gpu.Use) []uint64 {
 
 // holders are the containers to which the kubelet gave the part that u is of.
 func (g *GPUs) holders(u gpu.Use) []uint64 {
-	return g.known(func(c *kube.Container) bool { return holds(c, u) })
+	return g.known(func(c *kube.Container) bool { return g.holds(c, u) })
 }
 
 // known lists the cgroups of the containers that match.
@@ -197,13 +202,33 @@ func named(o gpu.Owner, c *kube.Container) bool {
 	return o.Pod == c.Pod && o.Namespace == c.PodNamespace && (o.Container == "" || o.Container == c.Name)
 }
 
-func holds(c *kube.Container, u gpu.Use) bool {
+// holds says whether the kubelet gave the part that u is of to c. It names MIG
+// instances by UUID. A meter that does too is taken at its word; of one that
+// names the place on the board, the place of the UUID has to be known.
+func (g *GPUs) holds(c *kube.Container, u gpu.Use) bool {
 	for _, d := range c.Devices {
-		if string(d.ID) == u.Instance && u.Instance != "" || string(d.ID) == u.Board && u.Instance == "" {
+		id := string(d.ID)
+		if u.Instance == "" && id == u.Board || u.Instance != "" && (id == u.Instance || g.place(id) == u.Instance) {
 			return true
 		}
 	}
 	return false
+}
+
+// place is "<board UUID>/gi-<n>" of a MIG instance, or empty. Drivers before 470
+// wrote it into the name, "MIG-<board UUID>/<n>/<compute instance>"; later ones
+// gave UUIDs of their own, of which NVML alone knows the place.
+func (g *GPUs) place(id string) string {
+	if p, ok := g.places[id]; ok {
+		return p
+	}
+	rest, ok := strings.CutPrefix(id, "MIG-GPU-")
+	board, numbers, cut := strings.Cut(rest, "/")
+	gi, _, full := strings.Cut(numbers, "/")
+	if !ok || !cut || !full {
+		return ""
+	}
+	return "GPU-" + board + "/gi-" + gi
 }
 
 // process finds the cgroup of a process, or of the nearest charged parent.

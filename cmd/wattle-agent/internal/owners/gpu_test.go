@@ -5,13 +5,18 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
+	podresources "k8s.io/kubelet/pkg/apis/podresources/v1"
 
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/owners"
@@ -57,13 +62,53 @@ func processes(t *testing.T, usage []cgroup.Usage) string {
 	return root
 }
 
+// given is a kubelet's socket that tells which devices each container p1, p2, …
+// was given: a resource and an id, with a space between.
+type given struct {
+	podresources.UnimplementedPodResourcesListerServer
+	devices map[string]string
+}
+
+// List implements the lister.
+func (g given) List(context.Context, *podresources.ListPodResourcesRequest) (*podresources.ListPodResourcesResponse, error) {
+	r := &podresources.ListPodResourcesResponse{}
+	for pod, device := range g.devices {
+		resource, id, _ := strings.Cut(device, " ")
+		r.PodResources = append(r.PodResources, &podresources.PodResources{Name: pod, Namespace: "faas", Containers: []*podresources.ContainerResources{{
+			Name: "main", Devices: []*podresources.ContainerDevices{{ResourceName: resource, DeviceIds: []string{id}}},
+		}}})
+	}
+	return r, nil
+}
+
+func (g given) serve(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pr") // a socket's path is at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", filepath.Join(dir, "k.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer()
+	podresources.RegisterPodResourcesListerServer(s, g)
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = s.Serve(l) })
+	t.Cleanup(func() { s.Stop(); wg.Wait(); _ = os.RemoveAll(dir) })
+	return l.Addr().String()
+}
+
 // pods is a map made from a kubelet's answers, as in production.
-func pods(t *testing.T, list string) owners.Pods {
+func pods(t *testing.T, list string, devices map[string]string) owners.Pods {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(list)) }))
 	t.Cleanup(s.Close)
 	c := kube.DefaultConfig()
 	c.Kubelet, c.TokenFile, c.ResourcesSocket = s.URL, "", ""
+	if devices != nil {
+		c.ResourcesSocket = given{devices: devices}.serve(t)
+	}
 	m, err := kube.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -134,6 +179,7 @@ func TestBoardEnergyReachesThoseWhoUsedIt(t *testing.T) {
 	for name, tc := range map[string]struct {
 		uses      []gpu.Use
 		instances []gpu.Instance
+		devices   map[string]string // that the kubelet gave to pods
 		want      paid
 	}{
 		"nobody is known": {
@@ -176,6 +222,37 @@ func TestBoardEnergyReachesThoseWhoUsedIt(t *testing.T) {
 			instances: instances(),
 			want:      paid{"1": {35, 30.0 / 7}, "2": {35, 30.0 / 7}, "unallocated": {0, 150.0 / 7}},
 		},
+		"the kubelet alone knows who holds the instances, by UUIDs that NVML places": {
+			uses: []gpu.Use{{Board: board, Instance: mig1, Share: 0.5}, {Board: board, Instance: mig2, Share: 0.5}},
+			instances: append(instances(),
+				gpu.Instance{Key: "MIG-uuid-a", Place: mig1, Slices: 1, OfSlices: 7}, gpu.Instance{Key: "MIG-uuid-b", Place: mig2, Slices: 2, OfSlices: 7}),
+			devices: map[string]string{"p1": "nvidia.com/mig-1g.10gb MIG-uuid-a", "p2": "nvidia.com/mig-2g.20gb MIG-uuid-b"},
+			want:    paid{"1": {35, 30.0 / 7}, "2": {35, 60.0 / 7}, "unallocated": {0, 120.0 / 7}},
+		},
+		"UUIDs that nobody places": {
+			uses:      []gpu.Use{{Board: board, Instance: mig1, Share: 0.5}, {Board: board, Instance: mig2, Share: 0.5}},
+			instances: instances(),
+			devices:   map[string]string{"p1": "nvidia.com/mig-1g.10gb MIG-uuid-a", "p2": "nvidia.com/mig-2g.20gb MIG-uuid-b"},
+			want:      paid{"system": {70, 0}, "unallocated": {0, 30}},
+		},
+		"names of drivers before 470 tell the place": {
+			uses:      []gpu.Use{{Board: board, Instance: mig1, Share: 0.5}, {Board: board, Instance: mig2, Share: 0.5}},
+			instances: instances(),
+			devices:   map[string]string{"p1": "nvidia.com/mig-1g.10gb MIG-" + board + "/7/0", "p2": "nvidia.com/mig-2g.20gb MIG-" + board + "/3/0"},
+			want:      paid{"1": {35, 30.0 / 7}, "2": {35, 60.0 / 7}, "unallocated": {0, 120.0 / 7}},
+		},
+		"two compute instances of one instance share it": {
+			uses:      []gpu.Use{{Board: board, Instance: mig2, Share: 1}},
+			instances: append(instances(), gpu.Instance{Key: "MIG-uuid-a", Place: mig2, Slices: 1, OfSlices: 7}, gpu.Instance{Key: "MIG-uuid-b", Place: mig2, Slices: 1, OfSlices: 7}),
+			devices:   map[string]string{"p1": "nvidia.com/mig-1c.2g.20gb MIG-uuid-a", "p2": "nvidia.com/mig-1c.2g.20gb MIG-uuid-b"},
+			want:      paid{"1": {35, 30.0 / 7}, "2": {35, 30.0 / 7}, "unallocated": {0, 150.0 / 7}},
+		},
+		"a meter that names instances by UUID is taken at its word": {
+			uses:      []gpu.Use{{Board: board, Instance: "MIG-uuid-a", Share: 0.25}, {Board: board, Instance: "MIG-uuid-b", Share: 0.75}},
+			instances: []gpu.Instance{{Key: "MIG-uuid-a", Place: mig2, Slices: 1, OfSlices: 7}, {Key: "MIG-uuid-b", Place: mig2, Slices: 1, OfSlices: 7}},
+			devices:   map[string]string{"p1": "nvidia.com/mig-1c.2g.20gb MIG-uuid-a", "p2": "nvidia.com/mig-1c.2g.20gb MIG-uuid-b"},
+			want:      paid{"1": {17.5, 30.0 / 7}, "2": {52.5, 30.0 / 7}, "unallocated": {0, 150.0 / 7}},
+		},
 		"a pod that the kubelet does not list": {
 			uses: []gpu.Use{{Board: board, Owner: gpu.Owner{Namespace: "other", Pod: "p1", Container: "main"}, Share: 1}},
 			want: paid{"system": {70, 0}, "unallocated": {0, 30}},
@@ -183,7 +260,7 @@ func TestBoardEnergyReachesThoseWhoUsedIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			usage := usages(2)
-			g := owners.NewGPUs(processes(t, usage), pods(t, held(1, 2)))
+			g := owners.NewGPUs(processes(t, usage), pods(t, held(1, 2), tc.devices))
 			a := node(t)
 			at := time.Unix(100, 0)
 			for i := range 3 { // the zone is known from the second second on
