@@ -15,8 +15,9 @@ import (
 // most of them were needed for the start alone. Those in use come back from the
 // page cache when they are touched. It returns the bytes of the mappings.
 //
-// A mapping is left alone unless the kernel says that no page of it was ever
-// written: the dynamic linker changes some and then makes them read-only.
+// A mapping is left alone unless the kernel says that it has no page of its own:
+// the dynamic linker changes some and then makes them read-only. A page that is
+// dirty only because the file itself was just written is the page cache's.
 func Release() (int, error) {
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
@@ -43,23 +44,21 @@ func Release() (int, error) {
 type mapping struct{ from, to uintptr }
 
 // mappings finds those of path in the text of smaps that cannot be written and
-// hold no page of their own (proc_pid_smaps(5): Anonymous and Private_Dirty).
+// hold no page of their own (proc_pid_smaps(5): Anonymous is what was copied when
+// it was written).
 func mappings(text []byte, path string) []mapping {
 	var out []mapping
 	var m mapping
-	ours, clean := false, 0
+	ours := false
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {
 		f := bytes.Fields(lines.Bytes())
 		if len(f) >= 5 && bytes.IndexByte(f[0], '-') > 0 && !bytes.HasSuffix(f[0], []byte(":")) {
 			m, ours = header(f, path)
-			clean = 0
 			continue
 		}
-		if ours && len(f) >= 2 && string(f[1]) == "0" && (string(f[0]) == "Private_Dirty:" || string(f[0]) == "Anonymous:") {
-			if clean++; clean == 2 {
-				out = append(out, m)
-			}
+		if ours && len(f) >= 2 && string(f[0]) == "Anonymous:" && string(f[1]) == "0" {
+			out = append(out, m)
 		}
 	}
 	return out
