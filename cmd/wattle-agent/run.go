@@ -50,13 +50,14 @@ func (c *runCmd) Run(s *streams) error {
 const explainAfter = 2
 
 // releaseAfter is the round after which the start is over.
-const releaseAfter = 5
+const releaseAfter = 3
 
 // serve runs the parts and the HTTP server until the context ends.
 func serve(s *streams, set *settings.Settings) error {
 	log := slog.New(slog.NewTextHandler(s.err, nil))
 	c := exporter.DefaultConfig()
 	c.Version, c.Start = version.String(), time.Now()
+	c.MaxFunctions, c.Detailed = set.Metrics.Functions, set.Metrics.Detailed
 	metrics, err := exporter.New(c)
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package attribution
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/wattle-project/wattle"
 )
@@ -60,14 +59,14 @@ type Balance struct {
 
 // AppendAccounts adds a copy of every account, ordered by namespace and function.
 func (a *Attributor) AppendAccounts(dst []Account) []Account {
-	start := len(dst)
-	for _, acc := range a.accounts {
+	for _, acc := range a.sorted {
 		dst = append(dst, *acc)
 	}
-	slices.SortFunc(dst[start:], func(x, y Account) int {
-		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Function, y.Function))
-	})
 	return dst
+}
+
+func compareAccounts(x, y *Account) int {
+	return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Function, y.Function))
 }
 
 // System is the energy of work outside containers and of containers without a
@@ -88,7 +87,7 @@ func (a *Attributor) Balance(c wattle.Component) Balance {
 			b.Pending += z.pending
 		}
 	}
-	for _, acc := range a.accounts {
+	for _, acc := range a.sorted {
 		b.Functions += acc.Charges[c].Sum()
 	}
 	for i := range a.entities {

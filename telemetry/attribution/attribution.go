@@ -2,6 +2,7 @@ package attribution
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -81,6 +82,7 @@ type Attributor struct {
 	zones    []*zone // by component, then device
 	byZone   map[Zone]*zone
 	accounts map[accountKey]*Account
+	sorted   []*Account // the same, by namespace and function
 	system   Account
 	rest     Charges // unallocated
 	lastRead time.Time
@@ -246,6 +248,8 @@ func (a *Attributor) account(o Owner) *Account {
 	if acc == nil {
 		acc = &Account{Namespace: o.Namespace, Function: o.Function}
 		a.accounts[k] = acc
+		i, _ := slices.BinarySearchFunc(a.sorted, acc, compareAccounts)
+		a.sorted = slices.Insert(a.sorted, i, acc)
 	}
 	return acc
 }

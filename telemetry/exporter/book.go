@@ -18,6 +18,7 @@ type values [maxLabels]string
 
 // row is what a source last told under its own labels.
 type row struct {
+	labels values
 	series *series
 	epoch  uint64
 	sum    int64 // of this epoch so far
@@ -58,6 +59,10 @@ type book struct {
 	family Family
 	order  []int // positions of Labels by name
 	rows   map[values]*row
+	// seen are the rows of count in the order of an epoch, which is nearly always
+	// that of the next: most rows are found without their hash.
+	seen   []*row
+	next   int       // position in seen
 	heads  [2]string // by whether it is OpenMetrics
 	sorted bool      // whether lines has all series in order
 	lines  []*series
@@ -134,7 +139,26 @@ func (b *book) find(v, shown values, zero bool) *row {
 	} else {
 		r = &row{series: b.find(shown, shown, false).series}
 	}
+	r.labels = v
 	b.rows[v] = r
+	return r
+}
+
+// follow is find for the rows of a counter, which come in some order.
+func (b *book) follow(v, shown values, zero bool) *row {
+	if b.next < len(b.seen) && b.seen[b.next].labels == v {
+		b.next++
+		return b.seen[b.next-1]
+	}
+	r := b.find(v, shown, zero)
+	if r == nil {
+		return nil
+	}
+	if b.next == len(b.seen) {
+		b.seen = append(b.seen, r)
+	}
+	b.seen[b.next] = r
+	b.next++
 	return r
 }
 
@@ -142,7 +166,7 @@ func (b *book) find(v, shown values, zero bool) *row {
 // labels are added up. A negative total counts as 0.
 func (b *book) count(epoch uint64, v, shown values, total int64) {
 	total = max(total, 0)
-	r := b.find(v, shown, total == 0)
+	r := b.follow(v, shown, total == 0)
 	if r == nil {
 		return
 	}

@@ -28,12 +28,12 @@ type Exporter struct {
 	books     [families]*book
 	pairs     pairs
 	zones     map[zoneName]int64
-	functions map[functionName]bool // whether it has series of its own
-	named     int
+	functions map[functionName]int // in the order in which they came
 	// recent is the last answer of shown; known is false before there is one.
 	recent struct {
-		known           bool
-		function, shown functionName
+		known    bool
+		function functionName
+		shown
 	}
 
 	pages pages
@@ -45,6 +45,12 @@ type zoneName struct{ meter, key string }
 // functionName is a function with its namespace.
 type functionName struct{ namespace, function string }
 
+// shown is how a function is exported.
+type shown struct {
+	functionName
+	detailed bool
+}
+
 // New returns an Exporter without a snapshot.
 func New(cfg Config) (*Exporter, error) {
 	if err := cfg.Validate(); err != nil {
@@ -53,7 +59,7 @@ func New(cfg Config) (*Exporter, error) {
 	e := &Exporter{
 		cfg: cfg, registry: prometheus.NewRegistry(),
 		pairs: pairs{known: map[[2]string]*dto.LabelPair{}},
-		zones: map[zoneName]int64{}, functions: map[functionName]bool{},
+		zones: map[zoneName]int64{}, functions: map[functionName]int{},
 		pages: pages{of: map[pageKey]*page{}},
 	}
 	if !cfg.Start.IsZero() {
@@ -72,7 +78,7 @@ func New(cfg Config) (*Exporter, error) {
 	}, h.Labels)
 	all := []prometheus.Collector{e.energy}
 	if cfg.Process {
-		all = append(all, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
+		all = append(all, newProcess(), collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()))
 	}
 	for _, c := range all {
 		if err := e.registry.Register(c); err != nil {
@@ -113,34 +119,36 @@ func (e *Exporter) set(f id, value float64, labels ...string) {
 }
 
 // countFunction books a counter whose first two labels are namespace and
-// function.
+// function; the others are for functions that are told apart.
 func (e *Exporter) countFunction(f id, total int64, namespace, function string, more ...string) {
 	name := functionName{clean(namespace), clean(function)}
-	shown := e.shown(name)
-	v, w := values{name.namespace, name.function}, values{shown.namespace, shown.function}
+	x := e.shown(name)
+	v, w := values{name.namespace, name.function}, values{x.namespace, x.function}
 	for i, l := range more {
-		v[2+i], w[2+i] = l, l
+		v[2+i] = l
+		if x.detailed {
+			w[2+i] = l
+		}
 	}
 	e.books[f].count(e.epoch, v, w, total)
 }
 
-// shown is the name under which a function is exported. It never changes for a
-// function, so that no total moves from one series to another.
-func (e *Exporter) shown(n functionName) functionName {
+// shown is how a function is exported. It never changes for a function, so that
+// no total moves from one series to another.
+func (e *Exporter) shown(n functionName) shown {
 	if e.recent.known && n == e.recent.function {
 		return e.recent.shown
 	}
-	own, known := e.functions[n]
+	i, known := e.functions[n]
 	if !known {
-		own = e.named < e.cfg.MaxFunctions
-		if own {
-			e.named++
-		}
-		e.functions[n] = own
+		i = len(e.functions)
+		e.functions[n] = i
 	}
-	e.recent.known, e.recent.function, e.recent.shown = true, n, n
-	if !own {
-		e.recent.shown = functionName{"", Folded}
+	i = min(i, e.cfg.MaxFunctions)
+	e.recent.known, e.recent.function = true, n
+	e.recent.shown = shown{n, i < e.cfg.Detailed}
+	if i == e.cfg.MaxFunctions {
+		e.recent.functionName = functionName{"", Folded}
 	}
 	return e.recent.shown
 }

@@ -147,7 +147,7 @@ func whole() *exporter.Snapshot {
 		Other:             []exporter.OtherEnergy{{wattle.Package, exporter.Unallocated, 11}, {wattle.Package, exporter.System, 12}, {wattle.Package, exporter.Waiting, 13}},
 		Finished:          []exporter.Invocations{{"shop", "resize", exporter.Warm, 4, 0.5}, {"shop", "resize", exporter.Cold, 1, 0}, {"batch", "sum", exporter.AnyStart, 2, 3}},
 		Emissions:         []exporter.Emissions{{exporter.Operational, "FR", wattle.Average, wattle.Measured, 0.25}, {Scope: exporter.Embodied, Total: 2}},
-		FunctionEmissions: []exporter.FunctionEmissions{{"shop", "resize", exporter.Operational, 1e-6}},
+		FunctionEmissions: []exporter.FunctionEmissions{{"shop", "resize", exporter.Operational, 1e-6}, {"shop", "resize", exporter.Embodied, 3}},
 		Signals: []wattle.Signal{
 			{Zone: "FR", Intensity: 52, Provider: "electricitymaps", FetchedAt: noon.Add(-90 * time.Second)},
 			{Zone: "FR", Intensity: 610, Kind: wattle.Marginal, Quality: wattle.Static, Provider: "static"},
@@ -191,7 +191,8 @@ func TestSnapshotBecomesSeries(t *testing.T) {
 		`wattle_electricity_price_age_seconds{currency="EUR",provider="epex",zone="FR"}`:                                                                 3600,
 		`wattle_emissions_grams_total{kind="average",quality="measured",scope="operational",zone="FR"}`:                                                  0.25,
 		`wattle_emissions_grams_total{scope="embodied"}`:                                                                                                 2,
-		`wattle_function_emissions_grams_total{function="resize",namespace="shop",scope="operational"}`:                                                  1e-6,
+		`wattle_function_emissions_grams_total{function="resize",namespace="shop"}`:                                                                      1e-6,
+		`wattle_function_embodied_emissions_grams_total{function="resize",namespace="shop"}`:                                                             3,
 		`wattle_feed_fetches_total{feed="carbon",outcome="ok",provider="electricitymaps"}`:                                                               3,
 		`wattle_energy_register_wraps_total{source="rapl",zone="package-0"}`:                                                                             2,
 		`wattle_energy_register_resets_total{source="rapl",zone="package-0"}`:                                                                            1,
@@ -207,6 +208,7 @@ func TestSnapshotBecomesSeries(t *testing.T) {
 		`wattle_collect_cpu_seconds_total{}`:                1.5,
 		`wattle_snapshot_timestamp_seconds{}`:               float64(noon.Unix()),
 		`wattle_functions_folded{}`:                         0,
+		`wattle_functions_summed{}`:                         0,
 		`wattle_node_info{node="worker-1"}`:                 1,
 	}
 	for k, v := range want {
@@ -488,6 +490,7 @@ func TestOtherMethodsAreRefused(t *testing.T) {
 func TestConfigIsChecked(t *testing.T) {
 	for _, broken := range []func(*exporter.Config){
 		func(c *exporter.Config) { c.MaxFunctions = 0 },
+		func(c *exporter.Config) { c.Detailed = -1 },
 		func(c *exporter.Config) { c.Buckets = nil },
 		func(c *exporter.Config) { c.Buckets = []float64{1, 1} },
 	} {

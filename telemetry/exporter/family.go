@@ -60,6 +60,7 @@ const (
 	priceAge
 	nodeEmissions
 	functionEmissions
+	functionEmbodied
 	fallbackStep
 	feedFetches
 	counterResets
@@ -72,6 +73,7 @@ const (
 	collectCPU
 	snapshotTime
 	functionsFolded
+	functionsSummed
 	buildInfo
 	nodeInfo
 	families
@@ -102,7 +104,7 @@ func energyFamilies(out []Family) {
 		Help:   "Energy of views that overlap the cover, such as cores inside a package or the whole platform: never to be summed."}
 	out[functionEnergy] = Family{Name: "wattle_function_energy_joules_total", Unit: "joules", scale: micro, sparse: true,
 		Labels: []string{"namespace", "function", "component", "share", "start"},
-		Help:   "Energy of the cover booked to functions."}
+		Help:   "Energy of the cover booked to functions; of those past the number that is told apart, one sum."}
 	out[unattributedEnergy] = Family{Name: "wattle_unattributed_energy_joules_total", Unit: "joules", scale: micro,
 		Labels: []string{"component", "reason"},
 		Help:   "Energy of the cover that no function has."}
@@ -134,8 +136,11 @@ func carbonFamilies(out []Family) {
 		Labels: []string{"zone", "kind", "quality", "scope"},
 		Help:   "Emissions of the machine in grams of CO2 equivalent, energy times intensity integrated over time; embodied emissions are apart."}
 	out[functionEmissions] = Family{Name: "wattle_function_emissions_grams_total", Unit: "grams", scale: micro, sparse: true,
-		Labels: []string{"namespace", "function", "scope"},
-		Help:   "Emissions of functions in grams of CO2 equivalent; part of wattle_emissions_grams_total, not to be added to it."}
+		Labels: []string{"namespace", "function"},
+		Help:   "Operational emissions of functions in grams of CO2 equivalent; part of wattle_emissions_grams_total, not to be added to it."}
+	out[functionEmbodied] = Family{Name: "wattle_function_embodied_emissions_grams_total", Unit: "grams", scale: micro, sparse: true,
+		Labels: []string{"namespace", "function"},
+		Help:   "Embodied emissions of what functions reserve in grams of CO2 equivalent; part of wattle_emissions_grams_total, not to be added to it."}
 	out[fallbackStep] = Family{Name: "wattle_feed_fallback_step", Type: GaugeType,
 		Labels: []string{"feed", "zone", "kind", "scope"},
 		Help:   "How far a feed has fallen back: 0 measured, 1 estimated, 2 forecast, 3 last good, 4 same hour of the last 7 days, 5 static, 6 nothing known."}
@@ -166,6 +171,8 @@ func selfFamilies(out []Family) {
 		Help: "When the values of this page were taken, in seconds since 1970."}
 	out[functionsFolded] = Family{Name: "wattle_functions_folded", Type: GaugeType, Stability: Experimental,
 		Help: "Functions past the limit, which are counted together under function=\"(other)\"."}
+	out[functionsSummed] = Family{Name: "wattle_functions_summed", Type: GaugeType, Stability: Experimental,
+		Help: "Functions past the number that is told apart, whose energy has one series, without component, share and start."}
 	out[buildInfo] = Family{Name: "wattle_build_info", Type: GaugeType, Labels: []string{"version", "goversion"},
 		Help: "1, with the build in its labels."}
 	out[nodeInfo] = Family{Name: "wattle_node_info", Type: GaugeType, Labels: []string{"node"},

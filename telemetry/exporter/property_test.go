@@ -31,7 +31,7 @@ func TestAnySnapshotCanBeRead(t *testing.T) {
 	small := rapid.Uint8Range(0, 12)
 	rapid.Check(t, func(r *rapid.T) {
 		c := quiet()
-		c.MaxFunctions = 2
+		c.MaxFunctions, c.Detailed = 2, rapid.IntRange(0, 3).Draw(r, "detailed")
 		e, err := exporter.New(c)
 		if err != nil {
 			r.Fatal(err)
@@ -87,7 +87,70 @@ func TestAnySnapshotCanBeRead(t *testing.T) {
 func functionOf(k string) string {
 	_, k, _ = strings.Cut(k, "function=")
 	k, _, _ = strings.Cut(k, ",share=")
-	return k
+	return strings.TrimSuffix(k, "}")
+}
+
+// Energy of the first functions is told apart, that of later ones summed and that
+// of the last folded. In whatever order rows come, come back or are left out, each
+// series has its microjoules, and all together every one.
+func TestEnergyIsToldApartOfTheFirstFunctions(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		c := quiet()
+		c.MaxFunctions, c.Detailed = 4, 2
+		e, err := exporter.New(c)
+		if err != nil {
+			r.Fatal(err)
+		}
+		now, came, want := map[exporter.FunctionEnergy]wattle.Microjoules{}, map[string]int{}, map[string]int64{}
+		for range rapid.IntRange(1, 6).Draw(r, "epochs") {
+			s := &exporter.Snapshot{At: noon}
+			for range rapid.IntRange(0, 12).Draw(r, "rows") {
+				row := exporter.FunctionEnergy{
+					Function:  fmt.Sprint("f", rapid.IntRange(1, 6).Draw(r, "function")),
+					Component: rapid.SampledFrom([]wattle.Component{wattle.Package, wattle.GPU}).Draw(r, "component"),
+					Share:     rapid.SampledFrom([]exporter.Share{exporter.Active, exporter.Idle}).Draw(r, "share"),
+				}
+				if slices.ContainsFunc(s.Functions, func(o exporter.FunctionEnergy) bool { o.Energy = 0; return o == row }) {
+					continue // rows of equal labels are added up
+				}
+				if _, ok := came[row.Function]; !ok {
+					came[row.Function] = len(came)
+				}
+				by := wattle.Microjoules(rapid.IntRange(0, 5).Draw(r, "energy"))
+				now[row] += by
+				want[series(&row, came[row.Function], &c)] += int64(by)
+				row.Energy = now[row]
+				s.Functions = append(s.Functions, row)
+			}
+			e.Publish(s)
+		}
+		have := values(t, e)
+		for k, v := range want {
+			if got := int64(math.Round(have[k] * 1e6)); got != v {
+				r.Fatalf("%s is %d µJ, want %d", k, got, v)
+			}
+		}
+		for k := range have {
+			if _, ok := want[k]; strings.HasPrefix(k, "wattle_function_energy") && !ok {
+				r.Fatalf("%s should not be there", k)
+			}
+		}
+		if got, n := have["wattle_functions_summed{}"], max(0, min(len(came), 4)-2); got != float64(n) {
+			r.Fatalf("%v functions are summed, want %d", got, n)
+		}
+	})
+}
+
+// series is where energy of the function that came as number i is to be.
+func series(row *exporter.FunctionEnergy, i int, c *exporter.Config) string {
+	const name = "wattle_function_energy_joules_total"
+	switch {
+	case i < c.Detailed:
+		return fmt.Sprintf("%s{component=%q,function=%q,share=%q}", name, row.Component, row.Function, row.Share)
+	case i < c.MaxFunctions:
+		return fmt.Sprintf("%s{function=%q}", name, row.Function)
+	}
+	return fmt.Sprintf("%s{function=%q}", name, exporter.Folded)
 }
 
 // What is folded stays folded, and what has series of its own keeps them.

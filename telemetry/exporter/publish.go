@@ -17,6 +17,9 @@ func (e *Exporter) Publish(s *Snapshot) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.epoch++
+	for _, b := range e.books {
+		b.next = 0
+	}
 	e.publishEnergy(s)
 	e.publishFunctions(s)
 	e.publishSignals(s)
@@ -93,8 +96,9 @@ func (e *Exporter) publishFunctions(s *Snapshot) {
 			}
 		}
 	}
-	folded := len(e.functions) - e.named
-	e.set(functionsFolded, float64(folded))
+	n, own := len(e.functions), min(len(e.functions), e.cfg.MaxFunctions)
+	e.set(functionsFolded, float64(n-own))
+	e.set(functionsSummed, float64(max(own-e.cfg.Detailed, 0)))
 }
 
 // finish counts invocations, which come as differences.
@@ -154,7 +158,11 @@ func (e *Exporter) publishEmissions(s *Snapshot) {
 	}
 	for i := range s.FunctionEmissions {
 		m := &s.FunctionEmissions[i]
-		e.countFunction(functionEmissions, micrograms(m.Total), m.Namespace, m.Function, m.Scope.String())
+		family := functionEmissions
+		if m.Scope == Embodied {
+			family = functionEmbodied
+		}
+		e.countFunction(family, micrograms(m.Total), m.Namespace, m.Function)
 	}
 }
 

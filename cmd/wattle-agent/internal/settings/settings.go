@@ -30,6 +30,7 @@ type Settings struct {
 	Proc string `yaml:"proc"`
 
 	Meters      Meters      `yaml:"meters"`
+	Metrics     Metrics     `yaml:"metrics"`
 	Cgroups     Cgroups     `yaml:"cgroups"`
 	Kubernetes  Kubernetes  `yaml:"kubernetes"`
 	Invocations Invocations `yaml:"invocations"`
@@ -37,6 +38,16 @@ type Settings struct {
 	Grid        Grid        `yaml:"grid"`
 	Price       Price       `yaml:"price"`
 	Embodied    Embodied    `yaml:"embodied"`
+}
+
+// Metrics bounds the page of metrics.
+type Metrics struct {
+	// Functions have series of their own; later ones are counted together.
+	// Default 5,000.
+	Functions int `yaml:"functions"`
+	// Detailed is the number of functions whose energy is told apart by component,
+	// share and start; later ones have one sum each. Default 100.
+	Detailed int `yaml:"detailed"`
 }
 
 // Meters says which meters are tried and how.
@@ -199,6 +210,7 @@ func Default() Settings {
 	return Settings{
 		Node: name, Listen: "127.0.0.1:9188", Interval: time.Second, Sys: "/sys", Proc: "/proc",
 		Meters:      Meters{Redfish: Redfish{Interval: 15 * time.Second}, IPMI: IPMI{Interval: 15 * time.Second}, Model: Model{Share: 1}},
+		Metrics:     Metrics{Functions: 5000, Detailed: 100},
 		Cgroups:     Cgroups{Mode: cgroup.Auto, Containers: true, MemoryEvery: 5 * time.Second},
 		Kubernetes:  Kubernetes{Enabled: "auto"},
 		Invocations: Invocations{Every: time.Second, Push: "auto"},
@@ -226,6 +238,8 @@ func (s *Settings) Validate() error {
 	for _, name := range s.Meters.Skip {
 		check(oneOf(name, Names()...), "meters.skip %q: want one of %v", name, Names())
 	}
+	check(s.Metrics.Functions >= 1 && s.Metrics.Functions <= 1_000_000, "metrics.functions %d: want 1 to 1000000", s.Metrics.Functions)
+	check(s.Metrics.Detailed >= 0, "metrics.detailed %d: want 0 or more", s.Metrics.Detailed)
 	check(s.Grid.PUE >= 1 && s.Grid.PUE < 10, "grid.pue %g: want at least 1", s.Grid.PUE)
 	check(s.Price.Rate > 0, "price.rate %g: want more than 0", s.Price.Rate)
 	e := s.Embodied
