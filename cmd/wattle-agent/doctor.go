@@ -32,6 +32,8 @@ func (c *doctorCmd) Run(s *streams) error {
 		return err
 	}
 	defer p.agent.Close()
+	stop := p.meters.Start(s.ctx)
+	defer stop()
 	clock := clock{now: time.Now}
 	for range 2 {
 		p.agent.Prime(s.ctx)

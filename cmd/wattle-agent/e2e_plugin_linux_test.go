@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -145,6 +147,71 @@ func TestAgentReadsAMeterProcess(t *testing.T) {
 			t.Errorf("process %d outlives the agent", pid)
 		}
 	}
+}
+
+// TestOnceReadsAMeterProcess: the table has the watts of a process, which is
+// gone with it, and says why one does not serve.
+func TestOnceReadsAMeterProcess(t *testing.T) {
+	path, sum := scripted(t)
+	card := &cardRegister{t: t, path: filepath.Join(t.TempDir(), "register"), now: 5e6}
+	card.spend(0)
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "agent.yaml")
+	table := func(sum string) string {
+		t.Helper()
+		text := fmt.Sprintf("interval: 1s\nmeters:\n  skip: [rapl, nvml, hwmon, ipmi, model, dcgm-exporter]\n"+
+			"  plugins: [{name: scripted, path: %s, checksum: %s, args: [%s]}]\nkubernetes: {enabled: \"off\"}\n", path, sum, card.path)
+		if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(program, "--once", "--config", config, "--cgroup-root", t.TempDir())
+		spending, done := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				select {
+				case <-spending:
+					return
+				case <-time.After(20 * time.Millisecond):
+					card.spend(1)
+				}
+			}
+		}()
+		out, err := cmd.CombinedOutput()
+		close(spending)
+		<-done
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if left, _ := filepath.Glob("/proc/[0-9]*/exe"); runs(left, path) {
+			t.Error("the process outlives --once")
+		}
+		return string(out)
+	}
+	out := table(sum)
+	watts := regexp.MustCompile(`(?m)^card-0 +scripted +other +([0-9.]+) `).FindStringSubmatch(out)
+	if watts == nil {
+		t.Fatalf("the process is not in the table:\n%s", out)
+	}
+	if w, err := strconv.ParseFloat(watts[1], 64); err != nil || w < 10 || w > 50 {
+		t.Errorf("%s W, want nearly 50:\n%s", watts[1], out)
+	}
+	if out := table(strings.Repeat("ab", 32)); !regexp.MustCompile(`(?m)^scripted +skipped .*checksums did not match`).MatchString(out) {
+		t.Errorf("a strange binary is not explained:\n%s", out)
+	}
+}
+
+// runs tells whether any of the links of processes is to path.
+func runs(links []string, path string) bool {
+	for _, l := range links {
+		if to, err := os.Readlink(l); err == nil && to == path {
+			return true
+		}
+	}
+	return false
 }
 
 // TestAgentRefusesAStrangeMeterProcess: a binary that is not the configured one

@@ -38,6 +38,8 @@ func once(s *streams, set *settings.Settings, top int) error {
 	if p.pods != nil {
 		_ = p.pods.Refresh(s.ctx, time.Now()) // a failure shows in the names
 	}
+	stop := p.meters.Start(s.ctx)
+	defer stop()
 	rounds := 1
 	if set.Meters.Fake.Enabled {
 		rounds = int(demoTime / set.Interval)

@@ -14,7 +14,7 @@ import (
 
 // ErrNotServing is wrapped by Read while there is no process and no reading
 // that is young enough.
-var ErrNotServing = errors.New("plugin does not serve")
+var ErrNotServing = errors.New("does not serve")
 
 // session is one process.
 type session interface {

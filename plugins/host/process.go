@@ -48,12 +48,12 @@ type process struct {
 func launch(ctx context.Context, c Config) (session, error) {
 	dir, err := c.socketDir()
 	if err != nil {
-		return nil, fmt.Errorf("plugin %s: socket folder: %w", c.Name, err)
+		return nil, fmt.Errorf("socket folder: %w", err)
 	}
 	p := &process{client: plugin.NewClient(clientConfig(c, dir)), dir: dir}
 	if err := p.connect(ctx, c.StartTimeout); err != nil {
 		p.kill()
-		return nil, fmt.Errorf("plugin %s: start %s: %w", c.Name, c.Path, explain(err))
+		return nil, fmt.Errorf("%w; its path is %s", explain(err), c.Path)
 	}
 	return p, nil
 }

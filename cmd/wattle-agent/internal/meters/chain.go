@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/settings"
@@ -84,6 +85,24 @@ func (set *Set) fake(s *settings.Settings, now func() time.Time) error {
 		set.skip(name, "the fake meter replaces all others", "")
 	}
 	return nil
+}
+
+// Start runs the meter processes for a program that does not call Run of the
+// meters, and returns once each of them serves or has failed to start. stop ends
+// them.
+func (set *Set) Start(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	for _, p := range set.Plugins {
+		wg.Go(func() { _ = p.Run(ctx) })
+	}
+	for _, p := range set.Plugins {
+		select {
+		case <-p.settled:
+		case <-ctx.Done():
+		}
+	}
+	return func() { cancel(); wg.Wait() }
 }
 
 func (set *Set) skip(name, reason, mend string) {
@@ -161,13 +180,14 @@ func (b *builder) plugin(p settings.Plugin) {
 	c := host.DefaultConfig(p.Path)
 	c.Name = cmp.Or(p.Name, strings.TrimPrefix(filepath.Base(p.Path), "wattle-"))
 	c.Args, c.Env, c.Checksum, c.Unverified = p.Args, p.Env, p.Checksum, p.Unverified
-	c.Logger, c.Notify = b.log, announce(c.Name, b.log)
+	plugin := &Plugin{settled: make(chan struct{})}
+	c.Logger, c.Notify = b.log, plugin.notify(announce(c.Name, b.log))
 	m, err := host.New(c)
 	if err != nil {
 		b.errs = append(b.errs, fmt.Errorf("plugin %s: %w", p.Path, err))
 		return
 	}
-	plugin := &Plugin{host: m}
+	plugin.host = m
 	aside := NewAside(plugin, b.s.Interval)
 	b.set.Plugins = append(b.set.Plugins, plugin)
 	b.set.GPUs = append(b.set.GPUs, aside)

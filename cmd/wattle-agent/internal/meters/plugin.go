@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/wattle-project/wattle/plugins/host"
@@ -20,6 +21,8 @@ type Plugin struct {
 	uses  []gpu.Use
 	parts []gpu.Instance
 	buf   []proto.Reading
+	// settled is closed when the process first serves or fails to.
+	settled chan struct{}
 }
 
 // Name is what the process calls itself.
@@ -68,6 +71,17 @@ func (p *Plugin) Read(ctx context.Context, dst []telemetry.Reading) ([]telemetry
 		}
 	}
 	return dst, err
+}
+
+// notify closes settled in time and passes on.
+func (p *Plugin) notify(next func(host.Status)) func(host.Status) {
+	var once sync.Once
+	return func(s host.Status) {
+		next(s)
+		if s.State != host.Starting {
+			once.Do(func() { close(p.settled) })
+		}
+	}
 }
 
 // silent says why a process gave nothing new.
