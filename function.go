@@ -67,7 +67,8 @@ type Profile struct {
 	// Restore is the time to resume from a snapshot; 0 means no snapshot exists.
 	Restore time.Duration
 	// Utilisation is the mean share in [0, 1] of the reserved CPU that is busy
-	// while executing; AcceleratorUtilisation likewise for the accelerator.
+	// while an instance executes as many requests as it serves at a time, each of
+	// which takes an equal part; AcceleratorUtilisation likewise for the accelerator.
 	Utilisation            float64
 	AcceleratorUtilisation float64
 	// Measured holds what was metered per hardware name and overrides the model.

@@ -93,11 +93,9 @@ func (r *run) account(d *wattle.Decision, w *waiting, ready int64, p *piece) {
 		l.spend(t, starting, e.StartEnergy.Micro(), r.now, ready)
 	}
 	l.spend(t, running, p.share(e.ExecEnergy.Times(float64(w.scale)).Micro()), ready, p.end)
-	billed := time.Duration(p.end - ready)
-	if target.Price.BillInit {
-		billed = time.Duration(p.end - r.now)
+	if f.Concurrency <= 1 {
+		r.bill(t, f, r.now, ready, p.end)
 	}
-	l.bills[t].charge(&f.Needs, uint64(target.Price.Billed(billed)/time.Microsecond))
 	if p.from == 0 {
 		c.invocations++
 		l.bills[t].requests++
@@ -121,6 +119,25 @@ func (r *run) account(d *wattle.Decision, w *waiting, ready int64, p *piece) {
 		r.last[w.fn] = cluster
 	}
 	r.tally.mix(uint64(r.now)<<16 ^ uint64(w.fn)<<40 ^ uint64(t)<<4 ^ uint64(d.Sandbox))
+}
+
+// bill charges what the platform bills for an instance that was taken at from and
+// worked over [ready, to). One that several requests share is billed as long as it
+// has any.
+func (r *run) bill(target int32, f *wattle.Function, from, ready, to int64) {
+	price := &r.cfg.Fleet.Targets[target].Price
+	if price.BillInit {
+		ready = from
+	}
+	r.ledger.bills[target].charge(&f.Needs, uint64(price.Billed(time.Duration(to-ready))/time.Microsecond))
+}
+
+// billShared charges the busy spell of an instance that several requests share.
+func (r *run) billShared(in *state.Instance, slot int32, to int64) {
+	if in.Function.Concurrency > 1 {
+		from := in.Since - r.base
+		r.bill(in.Target, in.Function, from, max(r.sides[slot].ready, from), to)
+	}
 }
 
 // complete books the latency of an invocation whose last stretch ends at end.
@@ -218,6 +235,7 @@ func (r *run) finish(n int32) {
 	f, target, slot := in.Function, in.Target, state.Slot(id)
 	if in.Running == 1 {
 		r.bookBusy(in, slot, r.now)
+		r.billShared(in, slot, r.now)
 	}
 	now := r.base + r.now
 	if r.store.Finish(id, now) {

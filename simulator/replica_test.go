@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -100,6 +101,7 @@ func (r *replica) release(b *box, request int, at int64) {
 		return
 	}
 	r.busy(b, at)
+	r.share(b, at)
 	b.since, b.until = at, at+r.keep()
 	if r.keep() == 0 {
 		r.end(b, at)
@@ -110,6 +112,13 @@ func (r *replica) release(b *box, request int, at int64) {
 func (r *replica) busy(b *box, to int64) {
 	ready := min(max(b.ready, b.since), to)
 	r.spans = append(r.spans, stretch{b.fn, b.target, starting, b.since, ready, 0}, stretch{b.fn, b.target, running, ready, to, 0})
+}
+
+// share pays for the busy spell of an instance that requests share.
+func (r *replica) share(b *box, to int64) {
+	if f := &r.c.Functions[b.fn]; f.Concurrency > 1 {
+		r.pay(f, &r.c.Fleet.Targets[b.target], b.since, max(b.ready, b.since), to)
+	}
 }
 
 // end ends an idle instance.
@@ -235,7 +244,10 @@ func (r *replica) run(a trace.Arrival, b *box, target int, network time.Duration
 	r.spans = append(r.spans, stretch{fn, target, running, begin, end, r.power(f, t, f.Profile.Utilisation, f.Profile.AcceleratorUtilisation)})
 	r.served[key]++
 	r.latency += end - at + network.Microseconds()
-	r.pay(f, t, at, begin, end)
+	r.request(f, t)
+	if f.Concurrency == 1 {
+		r.pay(f, t, at, begin, end)
+	}
 	moved := float64(r.c.Network) * 3.6e12 * float64(f.In+f.Out) / 1e9
 	r.network[key] += moved
 	r.ends[key] += moved / 2
@@ -252,7 +264,15 @@ func (r *replica) home(f *wattle.Function) int {
 	return -1
 }
 
-// pay adds the price of a request.
+// request adds the price of one more request.
+func (r *replica) request(f *wattle.Function, t *state.Target) {
+	r.dollars += float64(t.Price.PerRequest)
+	if r.home(f) != t.Cluster {
+		r.dollars += float64(t.Price.EgressPerGB) * float64(f.Out) / 1e9
+	}
+}
+
+// pay adds the price of having an instance.
 func (r *replica) pay(f *wattle.Function, t *state.Target, at, begin, end int64) {
 	p, us := &t.Price, end-begin
 	if p.BillInit {
@@ -262,10 +282,7 @@ func (r *replica) pay(f *wattle.Function, t *state.Target, at, begin, end int64)
 		us = int64(math.Ceil(float64(us)/float64(step))) * step
 	}
 	s, mib := float64(max(us, p.Minimum.Microseconds()))/1e6, math.Ceil(float64(f.Needs.Memory)/float64(wattle.MiB))
-	r.dollars += float64(p.PerRequest) + s*(float64(p.PerCPUSecond)*float64(f.Needs.CPU)/1000+float64(p.PerGBSecond)*mib/1024+float64(p.PerSlice)*float64(f.Needs.Slices))
-	if r.home(f) != t.Cluster {
-		r.dollars += float64(p.EgressPerGB) * float64(f.Out) / 1e9
-	}
+	r.dollars += s * (float64(p.PerCPUSecond)*float64(f.Needs.CPU)/1000 + float64(p.PerGBSecond)*mib/1024 + float64(p.PerSlice)*float64(f.Needs.Slices))
 }
 
 // relieve ends the instance of target's pool that is idle longest.
@@ -286,11 +303,14 @@ func (r *replica) relieve(target int) {
 // power is the watts above rest of an instance that works so much.
 func (r *replica) power(f *wattle.Function, t *state.Target, cpu, device float64) float64 {
 	m := &t.Machine
+	if starting := f.Profile.Utilisation != cpu; starting {
+		return cpu * float64(f.Needs.CPU) / 1000 * float64(m.MaxPerVCPU-m.IdlePerVCPU)
+	}
 	w := cpu * float64(f.Needs.CPU) / 1000 * float64(m.MaxPerVCPU-m.IdlePerVCPU)
 	if f.Needs.Slices > 0 {
 		w += device * float64(m.Accelerator.Max-m.Accelerator.Idle) / float64(max(m.Accelerator.OfSlices, 1)) * float64(max(m.Accelerator.Slices, 1))
 	}
-	return w
+	return w / float64(f.Concurrency)
 }
 
 // finish records what lives at the horizon.
@@ -300,6 +320,7 @@ func (r *replica) finish() {
 	for _, b := range r.boxes {
 		if !b.off && len(b.ends) > 0 {
 			r.busy(b, horizon)
+			r.share(b, slices.Max(b.ends))
 		} else if !b.off {
 			r.end(b, horizon)
 		}

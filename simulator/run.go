@@ -202,6 +202,9 @@ func (r *run) close() {
 		default:
 			r.tally.busyAtEnd++
 			r.bookBusy(in, slot, r.now)
+			if in.Running > 0 {
+				r.billShared(in, slot, r.sides[slot].ends)
+			}
 			r.tail(in, r.sides[slot].ends)
 		}
 	}

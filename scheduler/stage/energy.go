@@ -31,7 +31,7 @@ func (e Energy) Apply(b *state.Batch) {
 			measured, metered = f.Profile.Measured[target.Attributes.Hardware]
 		}
 		machine := &target.Machine
-		busy := machine.Dynamic(f.Needs, f.Profile.Utilisation, f.Profile.AcceleratorUtilisation)
+		busy := machine.Dynamic(f.Needs, f.Profile.Utilisation, f.Profile.AcceleratorUtilisation).Times(1 / float64(max(f.Concurrency, 1)))
 		start, reserved := machine.Dynamic(f.Needs, e.StartUtilisation, 0), machine.Reserved(f.Needs)
 		keep := reserved.For(b.Keep)
 		for i := t; i < m; i += n {

@@ -96,7 +96,7 @@ func (m *model) build(fn *wattle.Function) *function {
 		c := &m.cfg.Fleet.Pools[t.Pool].Capacity
 		f.ways = append(f.ways, runWay{
 			cluster: t.Cluster, pool: t.Pool, far: m.cfg.Fleet.FarEnd(origin, t), exec: cols.Exec[i], joules: float64(cols.ExecEnergy[i]) * t.PUE, hold: hold,
-			network: cols.Network[i].Seconds(), usd: float64(t.Price.Rate(fn.Needs)) * cols.Exec[i].Seconds(), perRun: float64(t.Price.PerRequest),
+			network: cols.Network[i].Seconds(), usd: float64(t.Price.Rate(fn.Needs)) * cols.Exec[i].Seconds() / float64(fn.Concurrency), perRun: float64(t.Price.PerRequest),
 			cpu:    float64(fn.Needs.CPU) / float64(c.CPU) / float64(fn.Concurrency),
 			memory: float64(fn.Needs.Memory) / float64(c.Memory) / float64(fn.Concurrency),
 		})

@@ -2,6 +2,7 @@ package known
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -14,7 +15,7 @@ import (
 
 // accounts are runs whose energy, carbon and money follow by hand.
 func accounts(ctx context.Context, _ string, yield func(Case) bool) bool {
-	return play(ctx, "account", append(append(append(footprints(), intensities()...), payments()...), joules()...), yield)
+	return play(ctx, "account", slices.Concat(footprints(), intensities(), payments(), joules(), sharing()), yield)
 }
 
 // footprints is the worked number of the SCI specification: 1000 kg in use for 4
@@ -144,4 +145,32 @@ func joules() (out []scene) {
 		{"metered", "J", 2*(cpu+device) + 1000*(float64(whole.Idle)+4+4), 1e-5, read(func(e *simulator.Energy) wattle.Microjoules { return e.Metered })},
 	}
 	return append(out, s)
+}
+
+// sharing is one vCPU of 10 W at rest and 110 W at work, whose instance serves four
+// calls of 100 s at a time: at once they take what it can draw, and the instance is
+// billed as long as it has any.
+func sharing() (out []scene) {
+	f := function(0, 100*time.Second, 0)
+	f.Concurrency, f.Needs = 4, wattle.Resources{CPU: 1000, Memory: wattle.GiB}
+	for _, c := range []struct {
+		name       string
+		at         []float64
+		work, cost float64
+	}{
+		{"four at once", []float64{0, 0, 0, 0}, 10_000, 120},
+		{"two that overlap", []float64{0, 50}, 5000, 180},
+		{"two in turn", []float64{0, 200}, 5000, 240},
+	} {
+		out = append(out, scene{
+			name: "four places on a vCPU, " + c.name, functions: []wattle.Function{f}, arrivals: moments(c.at...), horizon: 1000 * time.Second,
+			machine: power.Machine{VCPU: 1, Memory: wattle.GiB, IdlePerVCPU: 10, MaxPerVCPU: 110}, price: state.Price{PerCPUSecond: 1, Round: time.Minute},
+			keeper: &scheduler.Fixed{T: 150 * time.Second},
+			answers: []answer{
+				{"above rest", "J", c.work, 1e-5, func(r *simulator.Result) float64 { return float64(r.Energy.Exec.Joules()) }},
+				{"cost", "USD", c.cost, 1e-9, dollars},
+			},
+		})
+	}
+	return out
 }

@@ -168,7 +168,7 @@ type Function struct {
 	Runtime     Duration  `yaml:"runtime" doc:"start-up: language runtime" default:"100ms (assumed)"`
 	Init        Duration  `yaml:"init" doc:"start-up: CPU time of initialisation at one vCPU" default:"226ms (small Python on AWS Lambda, SeBS-Flow 2024)"`
 	Restore     Duration  `yaml:"restore" doc:"resume from a snapshot; 0s is no snapshot" default:"0s"`
-	Utilisation *float64  `yaml:"utilisation" doc:"busy share of the reserved CPU while executing" default:"0.7 (assumed)"`
+	Utilisation *float64  `yaml:"utilisation" doc:"busy share of the reserved CPU while as many requests execute as an instance serves at a time" default:"0.7 (assumed)"`
 	GPUBusy     *float64  `yaml:"accelerator_utilisation" doc:"busy share of the accelerator part while executing" default:"0.6 (assumed)"`
 	Concurrency int32     `yaml:"concurrency" doc:"requests that one instance serves at a time" default:"1"`
 	Max         int32     `yaml:"max_instances" doc:"instances alive at a time; 0 is no bound" default:"0"`
