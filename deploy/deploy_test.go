@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/wattle-project/wattle/telemetry/kube"
 )
 
 // rules is a file of rules of Prometheus.
@@ -342,6 +346,35 @@ func TestDaemonSetHasLeastPrivilege(t *testing.T) {
 	verbs := at(t, docs["ClusterRole"], "rules", 0, "verbs").([]any)
 	if !slices.Equal(verbs, []any{"get"}) {
 		t.Errorf("the role may %v", verbs)
+	}
+}
+
+// Whatever the agent reads of the host is mounted from where the host has it,
+// and nothing else of the host is.
+func TestDaemonSetMountsWhatTheAgentReads(t *testing.T) {
+	pod := at(t, documents(t, "agent/daemonset.yaml")["DaemonSet"], "spec", "template", "spec")
+	c := at(t, pod, "containers", 0)
+	from := map[string]string{} // volume to path of the host
+	for _, v := range at(t, pod, "volumes").([]any) {
+		if h, ok := v.(map[string]any)["hostPath"]; ok {
+			from[at(t, v, "name").(string)] = at(t, h, "path").(string)
+		}
+	}
+	got := map[string]string{} // path in the container to path of the host
+	for _, m := range at(t, c, "volumeMounts").([]any) {
+		if host, ok := from[at(t, m, "name").(string)]; ok {
+			got[at(t, m, "mountPath").(string)] = host
+		}
+	}
+	args := map[string]string{}
+	for _, a := range at(t, c, "args").([]any) {
+		k, v, _ := strings.Cut(a.(string), "=")
+		args[k] = v
+	}
+	resources := path.Dir(kube.DefaultConfig().ResourcesSocket)
+	want := map[string]string{args["--sys"]: "/sys", args["--proc"]: "/proc", resources: resources}
+	if !maps.Equal(got, want) {
+		t.Errorf("mounted are %v, the agent reads %v", got, want)
 	}
 }
 

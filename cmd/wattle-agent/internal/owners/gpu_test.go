@@ -57,6 +57,7 @@ func processes(t *testing.T, usage []cgroup.Usage) string {
 	for _, u := range usage {
 		write(100+int(u.ID), u.Key)
 		write(200+int(u.ID), u.Key+"/nested/deeper")
+		write(300+int(u.ID), "/../../.."+u.Key) // as seen from a container of its own
 	}
 	write(999, "/user.slice/session-1.scope")
 	return root
@@ -193,6 +194,10 @@ func TestBoardEnergyReachesThoseWhoUsedIt(t *testing.T) {
 		},
 		"processes of a nested cgroup count for the container": {
 			uses: []gpu.Use{{Board: board, PID: 202, Share: 1}},
+			want: paid{"2": {70, 30}},
+		},
+		"processes as a container with a cgroup namespace sees them": {
+			uses: []gpu.Use{{Board: board, PID: 302, Share: 1}},
 			want: paid{"2": {70, 30}},
 		},
 		"a container with three processes holds the board once": {
