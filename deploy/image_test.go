@@ -113,7 +113,7 @@ func TestImageIsTheOneThatIsDeployed(t *testing.T) {
 	stages := strings.Split(text, "\nFROM ")
 	last := stages[len(stages)-1]
 	command := at(t, c, "command", 0).(string)
-	if !strings.HasPrefix(last, "scratch AS "+name+"\n") || !strings.Contains(last, " "+command+"\n") || !strings.Contains(last, `ENTRYPOINT ["`+command+`"]`) {
+	if !strings.HasPrefix(last, "scratch AS "+name+"\n") || !strings.Contains(last, "COPY --from=build /out/"+name+" "+command+"\n") || !strings.Contains(last, `ENTRYPOINT ["`+command+`"]`) {
 		t.Errorf("the last stage is not %s with %s:\n%s", name, command, last)
 	}
 	mod, err := os.ReadFile("../go.mod")
