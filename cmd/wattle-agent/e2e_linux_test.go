@@ -374,13 +374,27 @@ func TestAgentTakesInvocations(t *testing.T) {
 	if got := post(`{"runs":[{"function":"f","count":-1}]}`); got != http.StatusBadRequest {
 		t.Errorf("a negative count answers %d", got)
 	}
+	if got := post(`{"runs":[{"function":"f","count":1,"cold_seconds":1}]}`); got != http.StatusBadRequest {
+		t.Errorf("start-up of an untold number of cold starts answers %d", got)
+	}
+	// What is pushed without a number of cold starts began in a way that is not told.
+	const of = "wattle_function_invocations_total"
 	a.wait("pushed invocations are counted", func() bool {
-		if got := post(`{"runs":[{"namespace":"shop","function":"f","count":10,"seconds":0.8}]}`); got != http.StatusNoContent {
+		if got := post(`{"runs":[{"namespace":"shop","function":"f","count":10,"seconds":0.8},
+			{"namespace":"shop","function":"g","count":5,"seconds":0.1,"cold":0},
+			{"namespace":"shop","function":"h","count":5,"seconds":0.1,"cold":2,"cold_seconds":0.1}]}`); got != http.StatusNoContent {
 			t.Fatalf("push answers %d", got)
 		}
 		time.Sleep(200 * time.Millisecond)
-		return a.scrape().sum("wattle_function_invocations_total", "namespace=shop", "function=f") > 20
+		m := a.scrape()
+		return m.sum(of, "function=f", "start=") > 20 && m.sum(of, "function=g", "start=warm") > 10 && m.sum(of, "function=h", "start=cold") > 4
 	})
+	m := a.scrape()
+	for _, l := range [][]string{{"function=f", "start=warm"}, {"function=f", "start=cold"}, {"function=g", "start="}, {"function=g", "start=cold"}, {"function=h", "start="}} {
+		if n := m.sum(of, l...); n != 0 {
+			t.Errorf("%v: %g invocations, want none", l, n)
+		}
+	}
 	a.stop()
 }
 

@@ -96,6 +96,9 @@ type Run struct {
 	// Warm and Cold are the invocations that ended, by how they began; a cold
 	// one includes its start-up.
 	Warm, Cold float64
+	// Untold are among Warm: the platform does not tell how they began, so that
+	// there may be cold ones among them.
+	Untold float64
 	// WarmBusy and ColdBusy are the seconds in which they ran, summed over
 	// concurrent ones.
 	WarmBusy, ColdBusy float64

@@ -91,7 +91,7 @@ func (s *Step) validate() error {
 	ok := s.To.After(s.From) && sane(s.ControlPlane) && !math.IsNaN(float64(s.Dynamic)) &&
 		!math.IsInf(float64(s.Dynamic), 0) && sane(float64(s.Idle))
 	for _, r := range s.Runs {
-		ok = ok && sane(r.Warm) && sane(r.Cold) && sane(r.WarmBusy) && sane(r.ColdBusy)
+		ok = ok && sane(r.Warm) && sane(r.Cold) && sane(r.Untold) && sane(r.WarmBusy) && sane(r.ColdBusy)
 	}
 	if !ok {
 		return fmt.Errorf("disaggregate: step from %s to %s is empty or holds a negative, infinite or missing number", s.From.Format(time.RFC3339Nano), s.To.Format(time.RFC3339Nano))

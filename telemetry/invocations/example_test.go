@@ -12,5 +12,5 @@ func ExampleParse() {
 		"gateway_functions_seconds_sum{function_name=\"figlet.openfaas-fn\"} 1.5\n"
 	totals, _ := invocations.Parse(strings.NewReader(text), invocations.DefaultMappings())
 	fmt.Println(totals[invocations.Key{Namespace: "openfaas-fn", Function: "figlet"}])
-	// Output: {4 1.5 0 0}
+	// Output: {4 1.5 0 0 4}
 }

@@ -29,10 +29,10 @@ gateway_functions_seconds_bucket{code="200",function_name="figlet.openfaas-fn",l
 gateway_functions_seconds_bucket{code="200",function_name="figlet.openfaas-fn",le="+Inf"} 40
 gateway_functions_seconds_sum{code="200",function_name="figlet.openfaas-fn"} 8.5
 gateway_functions_seconds_count{code="200",function_name="figlet.openfaas-fn"} 40
-`, map[Key]Counts{{"openfaas-fn", "figlet"}: {42, 8.5, 0, 0}}},
+`, map[Key]Counts{{"openfaas-fn", "figlet"}: {42, 8.5, 0, 0, 42}}},
 		{"openfaas of one namespace, without types", `gateway_function_invocation_total{code="200",function_name="figlet"} 3
 gateway_functions_seconds_sum{code="200",function_name="figlet"} 1.5
-`, map[Key]Counts{{"", "figlet"}: {3, 1.5, 0, 0}}},
+`, map[Key]Counts{{"", "figlet"}: {3, 1.5, 0, 0, 3}}},
 		{"knative activator, milliseconds", `# TYPE revision_request_count counter
 revision_request_count{namespace_name="team",service_name="hello",configuration_name="hello",revision_name="hello-00001",response_code="200"} 10
 revision_request_count{namespace_name="team",service_name="hello",configuration_name="hello",revision_name="hello-00002",response_code="200"} 5
@@ -40,12 +40,12 @@ revision_request_count{namespace_name="team",service_name="hello",configuration_
 revision_request_latencies_bucket{namespace_name="team",service_name="hello",le="+Inf"} 15
 revision_request_latencies_sum{namespace_name="team",service_name="hello"} 3000
 revision_request_latencies_count{namespace_name="team",service_name="hello"} 15
-`, map[Key]Counts{{"team", "hello"}: {15, 3, 0, 0}}},
+`, map[Key]Counts{{"team", "hello"}: {15, 3, 0, 0, 15}}},
 		{"knative queue-proxy, OpenTelemetry", `# TYPE kn_serving_invocation_duration_seconds histogram
 kn_serving_invocation_duration_seconds_bucket{k8s_namespace_name="team",kn_service_name="hello",le="+Inf"} 7
 kn_serving_invocation_duration_seconds_sum{k8s_namespace_name="team",kn_service_name="hello"} 2.25
 kn_serving_invocation_duration_seconds_count{k8s_namespace_name="team",kn_service_name="hello"} 7
-`, map[Key]Counts{{"team", "hello"}: {7, 2.25, 0, 0}}},
+`, map[Key]Counts{{"team", "hello"}: {7, 2.25, 0, 0, 7}}},
 		{"fission, summary of old and cold starts", `# TYPE fission_function_calls_total counter
 fission_function_calls_total{namespace="default",name="hello",code="200",path="/hello",method="GET"} 4
 # TYPE fission_function_duration_seconds summary
@@ -53,7 +53,10 @@ fission_function_duration_seconds{namespace="default",name="hello",quantile="0.5
 fission_function_duration_seconds_sum{namespace="default",name="hello"} 0.9
 fission_function_duration_seconds_count{namespace="default",name="hello"} 4
 fission_function_cold_starts_total{function_namespace="default",function_name="hello"} 1
-`, map[Key]Counts{{"default", "hello"}: {4, 0.9, 1, 0}}},
+`, map[Key]Counts{{"default", "hello"}: {4, 0.9, 1, 0, 0}}},
+		{"fission, no cold start seen yet", `fission_function_calls_total{namespace="default",name="hello",code="200"} 4
+fission_function_duration_seconds_sum{namespace="default",name="hello"} 0.9
+`, map[Key]Counts{{"default", "hello"}: {4, 0.9, 0, 0, 4}}},
 		{"openwhisk, start-up within the duration", `# TYPE openwhisk_action_activations_total counter
 openwhisk_action_activations_total{namespace="guest",initiator="guest",action="hello",kind="nodejs:14",memory="256"} 9
 # TYPE openwhisk_action_coldStarts_total counter
@@ -66,17 +69,17 @@ openwhisk_action_duration_seconds_count{namespace="guest",action="hello"} 9
 openwhisk_action_initTime_seconds_bucket{namespace="guest",action="hello",le="+Inf"} 2
 openwhisk_action_initTime_seconds_sum{namespace="guest",action="hello"} 1.5
 openwhisk_action_initTime_seconds_count{namespace="guest",action="hello"} 2
-`, map[Key]Counts{{"guest", "hello"}: {9, 3.5, 2, 1.5}}},
+`, map[Key]Counts{{"guest", "hello"}: {9, 3.5, 2, 1.5, 0}}},
 		{"nuclio", `nuclio_processor_handled_events_total{namespace="n",function="resize",result="success"} 6
 nuclio_processor_handled_events_total{namespace="n",function="resize",result="failure"} 1
 nuclio_processor_handled_events_duration_milliseconds_sum{namespace="n",function="resize"} 750
-`, map[Key]Counts{{"n", "resize"}: {7, 0.75, 0, 0}}},
+`, map[Key]Counts{{"n", "resize"}: {7, 0.75, 0, 0, 7}}},
 		{"numbers that are none", `gateway_function_invocation_total{function_name="a"} NaN
 gateway_function_invocation_total{function_name="b"} -3
 gateway_function_invocation_total{function_name="c"} +Inf
 gateway_function_invocation_total{function_name=""} 3
 gateway_function_invocation_total{function_name="d"} 1
-`, map[Key]Counts{{"", "d"}: {1, 0, 0, 0}}},
+`, map[Key]Counts{{"", "d"}: {1, 0, 0, 0, 1}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Parse(strings.NewReader(c.text), DefaultMappings())
@@ -113,7 +116,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		got, _ := Parse(strings.NewReader(s), DefaultMappings())
 		for k, c := range got {
-			if k.Function == "" || !(c.Count >= 0 && c.Seconds >= 0 && c.Cold >= 0 && c.ColdSeconds >= 0) {
+			if k.Function == "" || !(c.Count >= 0 && c.Seconds >= 0 && c.Cold >= 0 && c.ColdSeconds >= 0 && c.Untold >= 0 && c.Untold <= c.Count) {
 				t.Fatalf("%q gave %v %+v", s, k, c)
 			}
 		}
@@ -165,7 +168,7 @@ func scrape(t *testing.T, s *Scraper, at int64) Batch {
 }
 
 func run(function string, count, seconds float64) Run {
-	return Run{Key{"", function}, Counts{Count: count, Seconds: seconds}}
+	return Run{Key{"", function}, Counts{Count: count, Seconds: seconds, Untold: count}}
 }
 
 func TestDeltasResetsAndNewFunctions(t *testing.T) {
@@ -192,6 +195,36 @@ func TestDeltasResetsAndNewFunctions(t *testing.T) {
 		}
 		if !b.From.Equal(time.Unix(int64(i), 0)) || !b.To.Equal(time.Unix(int64(i+1), 0)) {
 			t.Errorf("step %d: from %s to %s", i+1, b.From, b.To)
+		}
+	}
+}
+
+// A platform shows its count of cold starts with the first of them, and loses it
+// when it restarts: what ends in between is not told.
+func TestColdStartsComeToBeTold(t *testing.T) {
+	page := func(calls, cold string) string {
+		text := "fission_function_calls_total{function_name=\"f\"} " + calls + "\n"
+		if cold != "" {
+			text += "fission_function_cold_starts_total{function_name=\"f\"} " + cold + "\n"
+		}
+		return text
+	}
+	g := newGateway(t, page("10", ""))
+	s := newScraper(t, g.URL)
+	scrape(t, s, 0)
+	for i, c := range []struct {
+		text string
+		want Counts
+	}{
+		{page("13", ""), Counts{Count: 3, Untold: 3}},
+		{page("15", "1"), Counts{Count: 2, Cold: 1}},
+		{page("19", "1"), Counts{Count: 4}},
+		{page("2", ""), Counts{Count: 2, Untold: 2}}, // restarted
+		{page("3", ""), Counts{Count: 1, Untold: 1}},
+	} {
+		g.text.Store(c.text)
+		if b := scrape(t, s, int64(i+1)); len(b.Runs) != 1 || b.Runs[0].Counts != c.want {
+			t.Errorf("step %d: %+v, want %+v", i+1, b.Runs, c.want)
 		}
 	}
 }

@@ -24,7 +24,8 @@ type Mapping struct {
 	// Seconds is the series of their summed durations.
 	Seconds string
 	// Cold and ColdSeconds are the series of cold starts and of the time they
-	// took; empty where the platform has none.
+	// took; empty where the platform has none. While a page lacks the series Cold,
+	// nothing is known of how invocations began.
 	Cold, ColdSeconds string
 	// Scale converts durations to seconds; 0 means 1. Milliseconds: 0.001.
 	Scale float64
@@ -105,8 +106,9 @@ func (k Key) compare(o Key) int {
 
 // Counts are invocations and the seconds that they ran. Cold and ColdSeconds
 // are the start-ups among them; ColdSeconds is the time of starting alone and
-// is not part of Seconds.
-type Counts struct{ Count, Seconds, Cold, ColdSeconds float64 }
+// is not part of Seconds. Untold are those of Count of which the platform does
+// not tell how they began; they are not among Cold.
+type Counts struct{ Count, Seconds, Cold, ColdSeconds, Untold float64 }
 
 // ErrNoSeries says that an endpoint has no series of any mapping.
 var ErrNoSeries = errors.New("no series of a known platform")
@@ -135,7 +137,7 @@ func (m Mapping) collect(families map[string]*dto.MetricFamily, out map[Key]Coun
 	own := map[Key]Counts{}
 	found := m.series(families, m.Count, func(k Key, v float64) { c := own[k]; c.Count += v; own[k] = c })
 	found = m.series(families, m.Seconds, func(k Key, v float64) { c := own[k]; c.Seconds += v * m.scale(); own[k] = c }) || found
-	m.series(families, m.Cold, func(k Key, v float64) { c := own[k]; c.Cold += v; own[k] = c })
+	told := m.series(families, m.Cold, func(k Key, v float64) { c := own[k]; c.Cold += v; own[k] = c })
 	m.series(families, m.ColdSeconds, func(k Key, v float64) { c := own[k]; c.ColdSeconds += v * m.scale(); own[k] = c })
 	for k, c := range own {
 		o := out[k]
@@ -143,6 +145,9 @@ func (m Mapping) collect(families map[string]*dto.MetricFamily, out map[Key]Coun
 		o.Seconds += math.Max(c.Seconds-c.ColdSeconds, 0)
 		o.Cold += c.Cold
 		o.ColdSeconds += c.ColdSeconds
+		if !told {
+			o.Untold += c.Count
+		}
 		out[k] = o
 	}
 	return found

@@ -165,6 +165,7 @@ func (s *Scraper) advance(i int, now map[Key]Counts, sum map[Key]Counts) {
 			t.Seconds += d.Seconds
 			t.Cold += d.Cold
 			t.ColdSeconds += d.ColdSeconds
+			t.Untold += d.Untold
 			sum[k] = t
 		}
 		old[k] = c // a series that is absent for once keeps its old value
@@ -175,9 +176,11 @@ func since(old, now Counts) Counts {
 	if now.Count < old.Count || now.Seconds < old.Seconds-slack || now.Cold < old.Cold {
 		return now
 	}
+	count := now.Count - old.Count
 	return Counts{
-		Count: now.Count - old.Count, Seconds: max(now.Seconds-old.Seconds, 0),
+		Count: count, Seconds: max(now.Seconds-old.Seconds, 0),
 		Cold: now.Cold - old.Cold, ColdSeconds: max(now.ColdSeconds-old.ColdSeconds, 0),
+		Untold: min(max(now.Untold-old.Untold, 0), count), // all or nothing, but where cold starts come to be told
 	}
 }
 

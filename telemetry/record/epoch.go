@@ -127,7 +127,8 @@ type Batch struct {
 }
 
 // Run is what one function did in a Batch. Cold invocations are among Count;
-// ColdSeconds is the time of starting alone and is not part of Seconds.
+// ColdSeconds is the time of starting alone and is not part of Seconds. Of Untold
+// ones among Count the platform does not tell how they began.
 type Run struct {
 	Namespace   string  `json:"namespace,omitempty"`
 	Function    string  `json:"function"`
@@ -135,6 +136,7 @@ type Run struct {
 	Seconds     float64 `json:"seconds,omitempty"`
 	Cold        float64 `json:"cold,omitempty"`
 	ColdSeconds float64 `json:"cold_seconds,omitempty"`
+	Untold      float64 `json:"untold,omitempty"`
 }
 
 // Fetch counts the answers of one provider of a feed that ended in one way.

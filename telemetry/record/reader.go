@@ -300,7 +300,7 @@ func (r *Reader) batches(w *wireEpoch, e *Epoch) error {
 		}
 		sane := b.To >= b.From && b.Failed >= 0 && b.ControlPlane >= 0
 		for _, x := range b.Runs {
-			sane = sane && x.Function != "" && x.Count >= 0 && x.Seconds >= 0 && x.Cold >= 0 && x.ColdSeconds >= 0
+			sane = sane && x.Function != "" && x.Count >= 0 && x.Seconds >= 0 && x.Cold >= 0 && x.ColdSeconds >= 0 && x.Untold >= 0
 		}
 		if !sane {
 			return errors.New("invocations: a run without function, a negative figure, or an end before the start")

@@ -20,7 +20,7 @@ type Collector struct {
 }
 
 type tally struct {
-	warm, cold         float64
+	warm, cold, untold float64
 	warmBusy, coldBusy float64
 	cpu                wattle.MilliCPU
 	memory             wattle.Bytes
@@ -56,6 +56,7 @@ func (c *Collector) Add(s *disaggregate.Step) {
 		t := c.tally(r.Function)
 		t.warm += r.Warm
 		t.cold += r.Cold
+		t.untold += r.Untold
 		t.warmBusy += r.WarmBusy
 		t.coldBusy += r.ColdBusy
 	}
@@ -133,16 +134,16 @@ func (d *Document) function(id wattle.FunctionID, t *tally) *Function {
 
 // start takes the power from the estimate and the mean time from the window.
 func (t *tally) start(e *disaggregate.Estimate) *Start {
-	n, busy := t.warm, t.warmBusy
+	n, untold, busy := t.warm, t.untold, t.warmBusy
 	if e.Cold {
-		n, busy = t.cold, t.coldBusy
+		n, untold, busy = t.cold, 0, t.coldBusy
 	}
 	if !(n > 0) {
 		return nil
 	}
 	seconds := busy / n
 	return &Start{
-		Invocations: n, Seconds: seconds, Watts: intervalOf(e.Power), Joules: intervalOf(e.Power.Times(seconds)),
+		Invocations: n, Untold: untold, Seconds: seconds, Watts: intervalOf(e.Power), Joules: intervalOf(e.Power.Times(seconds)),
 		ControlPlane: e.ControlPlane, Idle: e.Idle, Steps: e.Steps,
 	}
 }

@@ -48,7 +48,11 @@ type Start struct {
 	// Invocations ended in the window, Seconds is the mean busy time of one; a
 	// cold one's includes its start-up.
 	Invocations float64 `json:"invocations"`
-	Seconds     float64 `json:"seconds"`
+	// Untold are those of Invocations of which the platform does not tell how they
+	// began. They stand with the warm ones, whose figures then hold what start-ups
+	// took too.
+	Untold  float64 `json:"untold_invocations,omitempty"`
+	Seconds float64 `json:"seconds"`
 	// Watts while busy, Joules of one invocation; dynamic only.
 	Watts  Interval `json:"watts"`
 	Joules Interval `json:"joules"`
@@ -110,9 +114,9 @@ func (s *Start) validate(name string) error {
 	if s == nil {
 		return nil
 	}
-	ok := s.Invocations > 0 && s.Seconds >= 0 && s.ControlPlane >= 0 && s.Idle >= 0 && s.Steps >= 0
+	ok := s.Invocations > 0 && s.Untold >= 0 && s.Untold <= s.Invocations && s.Seconds >= 0 && s.ControlPlane >= 0 && s.Idle >= 0 && s.Steps >= 0
 	if !ok || !s.Watts.valid() || !s.Joules.valid() || s.Seconds > 1e7 || s.Invocations > 1e15 {
-		return fmt.Errorf("%s: want invocations above 0, no negative figure, and low ≤ value ≤ high", name)
+		return fmt.Errorf("%s: want invocations above 0, no more untold ones, no negative figure, and low ≤ value ≤ high", name)
 	}
 	return nil
 }

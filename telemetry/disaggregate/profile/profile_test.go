@@ -27,8 +27,8 @@ func learn(t testing.TB) *Document {
 	c.Holds("b", wattle.GiB)
 	c.Holds("a", 32*wattle.MiB)
 	for i := range 300 {
-		a := disaggregate.Split("a", float64(1+i%5), 0.1*float64(1+i%5), float64(i%2), 0.3*float64(i%2))
-		b := disaggregate.Split("b", float64(i%3), 0.2*float64(i%3), 0, 0)
+		a := disaggregate.Split("a", float64(1+i%5), 0.1*float64(1+i%5), float64(i%2), 0.3*float64(i%2), 0)
+		b := disaggregate.Split("b", float64(i%3), 0.2*float64(i%3), 0, 0, 0)
 		s := disaggregate.Step{
 			From: begun().Add(time.Duration(i) * time.Second), To: begun().Add(time.Duration(i+1) * time.Second),
 			Idle: 40, Dynamic: wattle.Joules(10*a.WarmBusy + 20*a.ColdBusy + 30*b.WarmBusy), Runs: []disaggregate.Run{a, b},

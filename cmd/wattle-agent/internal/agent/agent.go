@@ -135,7 +135,7 @@ func New(cfg Config) (*Agent, error) {
 	a := &Agent{cfg: cfg, node: node, byID: map[uint64]*cgroup.Usage{}, control: map[uint64]time.Duration{}}
 	a.books.init()
 	a.shares.of = map[functionKey]*share{}
-	a.finished.fractions = map[finishedKey]float64{}
+	a.finished.fractions = map[countedKey]float64{}
 	a.attr, err = attribution.New(cfg.Divide, a.resolve)
 	return a, err
 }

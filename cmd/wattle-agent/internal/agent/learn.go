@@ -14,7 +14,7 @@ import (
 // tally turns counts, which a platform may give in fractions, into whole
 // invocations, keeping what is left over.
 type tally struct {
-	fractions map[finishedKey]float64
+	fractions map[countedKey]float64
 	estimates []disaggregate.Estimate
 	energy    map[finishedKey]wattle.Joules // of one with its shares
 	active    map[finishedKey]float64       // of one without, in J
@@ -23,6 +23,11 @@ type tally struct {
 type finishedKey struct {
 	function wattle.FunctionID
 	cold     bool
+}
+
+type countedKey struct {
+	function wattle.FunctionID
+	start    exporter.Start
 }
 
 // learn takes the round's energy and batches to the learner, and lists the
@@ -42,7 +47,8 @@ func (a *Agent) learn() {
 		for i := range d.Runs {
 			r := &d.Runs[i]
 			a.shares.count(r, &a.finished)
-			a.finish(r.Function, exporter.Warm, r.Warm)
+			a.finish(r.Function, exporter.AnyStart, r.Untold)
+			a.finish(r.Function, exporter.Warm, r.Warm-r.Untold)
 			a.finish(r.Function, exporter.Cold, r.Cold)
 		}
 	})
@@ -79,7 +85,7 @@ func (t *tally) refresh(f *disaggregate.Filter) {
 }
 
 func (a *Agent) finish(f wattle.FunctionID, start exporter.Start, count float64) {
-	k := finishedKey{f, start == exporter.Cold}
+	k := countedKey{f, start}
 	sum := a.finished.fractions[k] + count
 	whole := math.Floor(sum + 1e-9) // counts are sums of thirds at worst
 	a.finished.fractions[k] = sum - whole
@@ -88,7 +94,7 @@ func (a *Agent) finish(f wattle.FunctionID, start exporter.Start, count float64)
 	}
 	namespace, function := learn.Parts(f)
 	a.snap.Finished = append(a.snap.Finished, exporter.Invocations{
-		Namespace: namespace, Function: function, Start: start, Count: uint64(whole), Energy: a.finished.energy[k],
+		Namespace: namespace, Function: function, Start: start, Count: uint64(whole), Energy: a.finished.energy[finishedKey{f, start == exporter.Cold}],
 	})
 }
 

@@ -27,12 +27,15 @@ type shares struct {
 
 // share is what is told apart of one function.
 type share struct {
-	// ended is the estimated energy in J of the invocations that ended, served
-	// their number since the pool was dealt out; here is whether it has an account.
+	// ended is the estimated energy in J of the invocations that ended, any of
+	// those whose start is not told; served is their number since the pool was
+	// dealt out, here whether it has an account.
 	ended  starts[float64]
 	served float64
 	here   bool
 	active [components]starts[wattle.Microjoules]
+	// before is of active.any what was booked before anything was known.
+	before [components]wattle.Microjoules
 	// platform is its part of the platform's energy.
 	platform [components]wattle.Microjoules
 	// own of a function of the platform stays with it, put is in the pool, seen is
@@ -53,7 +56,8 @@ func (s *shares) count(r *disaggregate.Run, t *tally) {
 	s.told = true
 	namespace, function := learn.Parts(r.Function)
 	x := s.share(functionKey{namespace, function})
-	x.ended.warm += float64(r.Warm * t.active[finishedKey{r.Function, false}])
+	x.ended.any += float64(r.Untold * t.active[finishedKey{r.Function, false}])
+	x.ended.warm += float64((r.Warm - r.Untold) * t.active[finishedKey{r.Function, false}])
 	x.ended.cold += float64(r.Cold * t.active[finishedKey{r.Function, true}])
 	if x.here {
 		x.served += r.Warm + r.Cold
@@ -119,19 +123,32 @@ func (s *shares) gather(x *share, c *attribution.Charges) {
 // like those of the invocations that ended. What was booked before anything was
 // known of invocations stays as it was shown.
 func (x *share) begin(c *attribution.Charges) {
-	part := x.ended.cold / (x.ended.cold + x.ended.warm)
+	told := x.ended.cold + x.ended.warm
+	untold := x.ended.any / (x.ended.any + told)
 	for i := range c {
 		a := &x.active[i]
 		growth := c[i].Active - a.any - a.warm - a.cold
-		if !x.here || math.IsNaN(part) {
+		if !x.here || math.IsNaN(untold) {
 			a.any += growth
+			x.before[i] += growth
 			continue
 		}
-		due := wattle.Microjoules(math.Round(float64(a.warm+a.cold+growth)*part)) - a.cold
-		cold := min(max(due, 0), growth)
+		any := due(a.any-x.before[i], a.warm+a.cold+growth, untold, growth)
+		cold := wattle.Microjoules(0)
+		if told > 0 {
+			cold = due(a.cold, a.warm+growth-any, x.ended.cold/told, growth-any)
+		}
+		a.any += any
 		a.cold += cold
-		a.warm += growth - cold
+		a.warm += growth - any - cold
 	}
+}
+
+// due is what of growth goes to one of two amounts for it to be part of both and
+// the growth: had is that one before, rest the other with the growth.
+func due(had, rest wattle.Microjoules, part float64, growth wattle.Microjoules) wattle.Microjoules {
+	want := wattle.Microjoules(math.Round(float64(had+rest)*part)) - had
+	return min(max(want, 0), growth)
 }
 
 // deal divides the pool by invocations. What nobody was served by for a while

@@ -97,7 +97,11 @@ func invoke(r *rand.Rand, s *shares, accounts []attribution.Account) {
 		if r.IntN(4) > 0 {
 			known[finishedKey{f, false}], known[finishedKey{f, true}] = r.Float64(), 3*r.Float64()
 		}
-		s.count(&disaggregate.Run{Function: f, Warm: float64(r.IntN(5)) / 3, Cold: float64(r.IntN(2))}, &tally{active: known})
+		run := disaggregate.Run{Function: f, Warm: float64(r.IntN(5)) / 3, Cold: float64(r.IntN(2))}
+		if r.IntN(3) == 0 {
+			run.Untold = run.Warm * float64(r.IntN(3)) / 2
+		}
+		s.count(&run, &tally{active: known})
 	}
 }
 
@@ -136,5 +140,32 @@ func TestSharesFollowInvocations(t *testing.T) {
 	s.divide(accounts, control, time.Unix(63, 0))
 	if got := s.ours[2].own[wattle.Package].Active; got != 5e6 || s.pool[wattle.Package] != 0 {
 		t.Errorf("after a minute without invocations %d µJ stay with the platform and %d wait, want 5 J and none", got, s.pool[wattle.Package])
+	}
+}
+
+// TestUntoldStartsStayUntold: energy of invocations whose start the platform does
+// not tell has no start, in proportion where it tells that of some.
+func TestUntoldStartsStayUntold(t *testing.T) {
+	s := shares{of: map[functionKey]*share{}}
+	accounts := []attribution.Account{{Namespace: "shop", Function: "a"}, {Namespace: "shop", Function: "b"}}
+	one := map[finishedKey]float64{{"shop/a", false}: 1, {"shop/b", false}: 1, {"shop/b", true}: 3}
+	count := func(r disaggregate.Run) { s.count(&r, &tally{active: one}) }
+	accounts[0].Charges[wattle.Package].Active = 7e6 // before anything is known
+	s.divide(accounts, nil, time.Unix(0, 0))
+	count(disaggregate.Run{Function: "shop/a"})
+	count(disaggregate.Run{Function: "shop/b"})
+	s.divide(accounts, nil, time.Unix(1, 0))
+	for i := range 2 { // the totals stand like those that ended in every round
+		count(disaggregate.Run{Function: "shop/a", Warm: 10, Untold: 10})
+		count(disaggregate.Run{Function: "shop/b", Warm: 40, Untold: 30, Cold: 20})
+		accounts[0].Charges[wattle.Package].Active += 20e6
+		accounts[1].Charges[wattle.Package].Active += 200e6
+		s.divide(accounts, nil, time.Unix(int64(2+i), 0))
+	}
+	if got := s.ours[0].active[wattle.Package]; got != (starts[wattle.Microjoules]{47e6, 0, 0}) {
+		t.Errorf("active energy of a: %+v, want 47 J without a start", got)
+	}
+	if got := s.ours[1].active[wattle.Package]; got != (starts[wattle.Microjoules]{120e6, 40e6, 240e6}) {
+		t.Errorf("active energy of b: %+v, want 400 J as 30 : 10 : 60", got)
 	}
 }

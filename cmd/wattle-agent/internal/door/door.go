@@ -134,12 +134,13 @@ type pushBody struct {
 }
 
 type pushRun struct {
-	Namespace   string  `json:"namespace"`
-	Function    string  `json:"function"`
-	Count       float64 `json:"count"`
-	Seconds     float64 `json:"seconds"`
-	Cold        float64 `json:"cold"`
-	ColdSeconds float64 `json:"cold_seconds"`
+	Namespace string  `json:"namespace"`
+	Function  string  `json:"function"`
+	Count     float64 `json:"count"`
+	Seconds   float64 `json:"seconds"`
+	// Cold is left out by who does not know how they began.
+	Cold        *float64 `json:"cold"`
+	ColdSeconds float64  `json:"cold_seconds"`
 }
 
 func (d *Door) push(w http.ResponseWriter, r *http.Request) {
@@ -184,14 +185,26 @@ func batch(body *pushBody, now time.Time) (invocations.Batch, error) {
 	case b.To.Sub(now).Abs() > time.Hour:
 		return b, fmt.Errorf("counts end at %s, but it is %s here: set the clocks", b.To.Format(time.RFC3339), now.Format(time.RFC3339))
 	}
-	for _, r := range body.Runs {
-		if r.Function == "" || r.Count < 0 || r.Seconds < 0 || r.Cold < 0 || r.ColdSeconds < 0 || r.Cold > r.Count {
+	for i := range body.Runs {
+		r := &body.Runs[i]
+		c := r.counts()
+		switch {
+		case r.Function == "" || c.Count < 0 || c.Seconds < 0 || c.Cold < 0 || c.ColdSeconds < 0 || c.Cold > c.Count:
 			return b, fmt.Errorf("run of %s/%s: want a function, and count ≥ cold ≥ 0, seconds ≥ 0, cold_seconds ≥ 0", r.Namespace, r.Function)
+		case r.Cold == nil && r.ColdSeconds > 0:
+			return b, fmt.Errorf("run of %s/%s: cold_seconds without cold: give the number of cold starts too", r.Namespace, r.Function)
 		}
-		b.Runs = append(b.Runs, invocations.Run{
-			Key:    invocations.Key{Namespace: r.Namespace, Function: r.Function},
-			Counts: invocations.Counts{Count: r.Count, Seconds: r.Seconds, Cold: r.Cold, ColdSeconds: r.ColdSeconds},
-		})
+		b.Runs = append(b.Runs, invocations.Run{Key: invocations.Key{Namespace: r.Namespace, Function: r.Function}, Counts: c})
 	}
 	return b, nil
+}
+
+func (r *pushRun) counts() invocations.Counts {
+	c := invocations.Counts{Count: r.Count, Seconds: r.Seconds, ColdSeconds: r.ColdSeconds}
+	if r.Cold == nil {
+		c.Untold = r.Count
+	} else {
+		c.Cold = *r.Cold
+	}
+	return c
 }

@@ -87,6 +87,7 @@ func (in *Inbox) add(second int64, runs []invocations.Run, part float64) {
 		c.Seconds += float64(r.Seconds * part)
 		c.Cold += float64(r.Cold * part)
 		c.ColdSeconds += float64(r.ColdSeconds * part)
+		c.Untold += float64(r.Untold * part)
 		of[r.Key] = c
 	}
 }

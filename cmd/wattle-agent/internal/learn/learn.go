@@ -168,7 +168,7 @@ func (l *Learner) run(r invocations.Run) disaggregate.Run {
 		id = Name(r.Namespace, r.Function)
 		l.names[r.Key] = id
 	}
-	return disaggregate.Split(id, r.Count, r.Seconds, r.Cold, r.ColdSeconds)
+	return disaggregate.Split(id, r.Count, r.Seconds, r.Cold, r.ColdSeconds, r.Untold)
 }
 
 // Name is the identity of a function of a namespace.
@@ -193,8 +193,7 @@ func merge(runs []disaggregate.Run) []disaggregate.Run {
 	out := runs[:0]
 	for _, r := range runs {
 		if n := len(out); n > 0 && out[n-1].Function == r.Function {
-			o := &out[n-1]
-			o.Warm, o.Cold, o.WarmBusy, o.ColdBusy = o.Warm+r.Warm, o.Cold+r.Cold, o.WarmBusy+r.WarmBusy, o.ColdBusy+r.ColdBusy
+			out[n-1].Add(&r)
 			continue
 		}
 		out = append(out, r)

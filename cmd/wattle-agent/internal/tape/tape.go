@@ -61,7 +61,7 @@ func (n *Noted) Drain() []invocations.Batch {
 		b := record.Batch{From: out[i].From, To: out[i].To, Failed: out[i].Failed}
 		for _, r := range out[i].Runs {
 			b.Runs = append(b.Runs, record.Run{
-				Namespace: r.Namespace, Function: r.Function, Count: r.Count, Seconds: r.Seconds, Cold: r.Cold, ColdSeconds: r.ColdSeconds,
+				Namespace: r.Namespace, Function: r.Function, Count: r.Count, Seconds: r.Seconds, Cold: r.Cold, ColdSeconds: r.ColdSeconds, Untold: r.Untold,
 			})
 		}
 		n.Recorder.Invocations(b)
@@ -147,7 +147,7 @@ func (p *Played) Drain() []invocations.Batch {
 		for _, r := range b.Runs {
 			x.Runs = append(x.Runs, invocations.Run{
 				Key:    invocations.Key{Namespace: r.Namespace, Function: r.Function},
-				Counts: invocations.Counts{Count: r.Count, Seconds: r.Seconds, Cold: r.Cold, ColdSeconds: r.ColdSeconds},
+				Counts: invocations.Counts{Count: r.Count, Seconds: r.Seconds, Cold: r.Cold, ColdSeconds: r.ColdSeconds, Untold: r.Untold},
 			})
 		}
 		out = append(out, x)

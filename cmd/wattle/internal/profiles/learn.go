@@ -208,7 +208,7 @@ func (p *pass) step(batches []record.Batch, now time.Time) error {
 		out.ControlPlane += b.ControlPlane
 		out.Unknown = out.Unknown || b.Failed > 0
 		for _, r := range b.Runs {
-			add(runs, disaggregate.Split(Name(r.Namespace, r.Function), r.Count, r.Seconds, r.Cold, r.ColdSeconds))
+			add(runs, disaggregate.Split(Name(r.Namespace, r.Function), r.Count, r.Seconds, r.Cold, r.ColdSeconds, r.Untold))
 		}
 	}
 	if !out.To.After(out.From) {
@@ -249,7 +249,7 @@ func add(runs map[wattle.FunctionID]*disaggregate.Run, r disaggregate.Run) {
 		runs[r.Function] = &r
 		return
 	}
-	o.Warm, o.Cold, o.WarmBusy, o.ColdBusy = o.Warm+r.Warm, o.Cold+r.Cold, o.WarmBusy+r.WarmBusy, o.ColdBusy+r.ColdBusy
+	o.Add(&r)
 }
 
 // processors notes what instances reserve or hold, and what the platform used.

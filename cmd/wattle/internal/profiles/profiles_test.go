@@ -124,6 +124,17 @@ func TestImportJoinsNodes(t *testing.T) {
 			t.Errorf("no remark %q in\n%s", want, remarks)
 		}
 	}
+	if strings.Contains(remarks, "does not tell cold starts") {
+		t.Errorf("starts are told, but a remark says otherwise:\n%s", remarks)
+	}
+	docs[0].Functions[0].Warm.Untold = 100
+	if remarks = strings.Join(Import(docs, c).Remarks, "\n"); !strings.Contains(remarks, "on skylake: the platform does not tell cold starts") {
+		t.Errorf("no remark on starts that are not told in\n%s", remarks)
+	}
+	var table strings.Builder
+	if err := Show(&table, docs[0]); err != nil || !strings.Contains(table.String(), "  not told  100") {
+		t.Errorf("%v:\n%s", err, table.String())
+	}
 	if strings.Contains(b.String(), "icelake") || s.Len() != 1 {
 		t.Errorf("a function with 5 invocations is in:\n%s", b.String())
 	}

@@ -95,6 +95,9 @@ func (s *Section) add(d *profile.Document, f *profile.Function, hardware string,
 		s.remark("%s: left out, it has too few warm invocations to tell a run from a start-up", f.Function)
 		return
 	}
+	if f.Warm.Untold > 0 {
+		s.remark("%s on %s: the platform does not tell cold starts, so that the figures of a run hold what start-ups took", f.Function, hardware)
+	}
 	j := f.Warm.Joules
 	if half := (j.High - j.Low) / 2; half > c.Wide*j.Value {
 		s.remark("%s on %s: %.3g J is known to ±%.2g J only: it runs seldom, or always together with others", f.Function, hardware, j.Value, half)
@@ -186,7 +189,11 @@ func Show(w io.Writer, d *profile.Document) error {
 	fmt.Fprintln(tw, "function\tstart\tinvocations\tseconds\twatts\tJ/invocation\t95 % interval\tcontrol plane J\tidle J")
 	for i := range d.Functions {
 		f := &d.Functions[i]
-		row(tw, f.Function, "warm", f.Warm)
+		warm := "warm"
+		if f.Warm != nil && f.Warm.Untold > 0 {
+			warm = "not told"
+		}
+		row(tw, f.Function, warm, f.Warm)
 		row(tw, f.Function, "cold", f.Cold)
 	}
 	return tw.Flush()
