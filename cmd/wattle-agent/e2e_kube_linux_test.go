@@ -44,11 +44,13 @@ type fakeKubelet struct {
 	podresources.UnimplementedPodResourcesListerServer
 	url, socket string
 	sick        atomic.Bool
+	hello       string // the device of hello's container
+	resize      string // that of resize's, if any
 }
 
 func newFakeKubelet(t *testing.T) *fakeKubelet {
 	t.Helper()
-	k := &fakeKubelet{}
+	k := &fakeKubelet{hello: helloBoard}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case k.sick.Load():
@@ -77,14 +79,18 @@ func newFakeKubelet(t *testing.T) *fakeKubelet {
 	return k
 }
 
-// List tells that hello's container holds a whole board.
+// List tells which devices containers hold.
 func (k *fakeKubelet) List(context.Context, *podresources.ListPodResourcesRequest) (*podresources.ListPodResourcesResponse, error) {
-	return &podresources.ListPodResourcesResponse{PodResources: []*podresources.PodResources{{
-		Name: "hello-00001-deployment-x", Namespace: "team",
-		Containers: []*podresources.ContainerResources{{
-			Name: "user-container", Devices: []*podresources.ContainerDevices{{ResourceName: "nvidia.com/gpu", DeviceIds: []string{helloBoard}}},
-		}},
-	}}}, nil
+	holds := func(namespace, pod, container, device string) *podresources.PodResources {
+		return &podresources.PodResources{Name: pod, Namespace: namespace, Containers: []*podresources.ContainerResources{{
+			Name: container, Devices: []*podresources.ContainerDevices{{ResourceName: "nvidia.com/gpu", DeviceIds: []string{device}}},
+		}}}
+	}
+	r := &podresources.ListPodResourcesResponse{PodResources: []*podresources.PodResources{holds("team", "hello-00001-deployment-x", "user-container", k.hello)}}
+	if k.resize != "" {
+		r.PodResources = append(r.PodResources, holds("openfaas-fn", "resize-7d9", "resize", k.resize))
+	}
+	return r, nil
 }
 
 // dcgmPages is a dcgm-exporter whose counters grow by 500 and 700 J from page to
@@ -125,17 +131,7 @@ func (p *dcgmPages) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 // them; one function holds a whole board, of which the kubelet alone knows, and
 // another a MIG instance, which the exporter names.
 func TestAgentChargesPodsAndTheirGPUs(t *testing.T) {
-	root, group := cgroupV2(t)
-	base := filepath.Join(root, group)
-	pod := func(uid string) string {
-		return filepath.Join(base, "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod"+strings.ReplaceAll(uid, "-", "_")+".slice")
-	}
-	hello, resize := filepath.Join(pod(helloUID), "cri-containerd-"+helloID+".scope"), filepath.Join(pod(resizeUID), "cri-containerd-"+resizeID+".scope")
-	for _, dir := range []string{hello, filepath.Join(pod(helloUID), "cri-containerd-"+proxyID+".scope"), resize} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	base, hello, resize := podCgroups(t)
 	k, pages := newFakeKubelet(t), &dcgmPages{}
 	gpus := httptest.NewServer(pages)
 	t.Cleanup(gpus.Close)
@@ -182,6 +178,23 @@ attribution: {idle: {gpu: 14W, package: 1W}}
 	a.wait("functions stay known", func() bool { return joules(a.scrape(), onHello, "component=package") > before })
 	checkSums(t, a.scrape())
 	a.stop()
+}
+
+// podCgroups makes the cgroups of the pods, named as a kubelet names them.
+func podCgroups(t *testing.T) (base, hello, resize string) {
+	t.Helper()
+	root, group := cgroupV2(t)
+	base = filepath.Join(root, group)
+	pod := func(uid string) string {
+		return filepath.Join(base, "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod"+strings.ReplaceAll(uid, "-", "_")+".slice")
+	}
+	hello, resize = filepath.Join(pod(helloUID), "cri-containerd-"+helloID+".scope"), filepath.Join(pod(resizeUID), "cri-containerd-"+resizeID+".scope")
+	for _, dir := range []string{hello, filepath.Join(pod(helloUID), "cri-containerd-"+proxyID+".scope"), resize} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return base, hello, resize
 }
 
 // startConfigured starts the agent on a powercap tree with a configuration file.
