@@ -132,6 +132,8 @@ func value(kind Field_Entity_Group, id uint, f Short) FieldValue_v1 {
 		return integer(1_000_000_000 + int64(300*1000*seconds))
 	case f == 1611 && id == 1 && !part:
 		return double(5000 + 100*seconds)
+	case f == 156 && id == 2:
+		return integer(2147483633) // a blank of 32 bits
 	case f == 156:
 		return integer(blankInt)
 	case f == 203 && !part && id != 0:
