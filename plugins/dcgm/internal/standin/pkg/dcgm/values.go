@@ -82,14 +82,14 @@ func (fv FieldValue_v1) Float64() float64 {
 // String reads a text value.
 func (fv FieldValue_v1) String() string { return "<<<NULL>>>" }
 
-// uptime is how many seconds the counters have run: since the start of 2026,
-// so that the package has no state.
-func uptime() float64 {
-	return time.Since(time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)).Seconds()
+// uptime is how many seconds the counters have run at now: since the start of
+// 2026, so that the package has no state.
+func uptime(now time.Time) float64 {
+	return now.Sub(time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)).Seconds()
 }
 
 func integer(n int64) FieldValue_v1 {
-	v := FieldValue_v1{FieldType: 'i', TS: time.Now().UnixMicro()}
+	v := FieldValue_v1{FieldType: 'i'}
 	binary.NativeEndian.PutUint64(v.Value[:], uint64(n))
 	return v
 }
@@ -113,16 +113,15 @@ func EntityGetLatestValues(kind Field_Entity_Group, id uint, fields []Short) ([]
 	if len(fields) == 0 || kind != FE_GPU && kind != FE_GPU_I {
 		return nil, errors.New("bad parameter passed")
 	}
-	out := make([]FieldValue_v1, len(fields))
+	out, now := make([]FieldValue_v1, len(fields)), time.Now()
 	for i, f := range fields {
-		out[i] = value(kind, id, f)
-		out[i].FieldID = f
+		out[i] = value(kind, id, f, uptime(now))
+		out[i].FieldID, out[i].TS = f, now.UnixMicro()
 	}
 	return out, nil
 }
 
-func value(kind Field_Entity_Group, id uint, f Short) FieldValue_v1 {
-	seconds := uptime()
+func value(kind Field_Entity_Group, id uint, f Short, seconds float64) FieldValue_v1 {
 	watts := []float64{300, 100, 40}[id]
 	part := kind == FE_GPU_I
 	switch {
