@@ -5,6 +5,10 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/wattle-project/wattle/simulator/trace"
 )
 
 // confident checks that want lies within four standard errors of the mean over
@@ -43,12 +47,39 @@ func TestQueuesBehaveAsTheory(t *testing.T) {
 		s.Servers, s.Rate = c.servers, c.rate
 		confident(t, c.name+" wait", WaitMMC(int(c.servers), c.rate, 1), s, func(o Observed) float64 { return o.Wait })
 	}
+	// The means do not depend on who is served first, the last hundredth does.
+	one := pool
+	one.Servers, one.Rate = 1, 0.5
+	confident(t, "M/M/1, 99 % of the times in the system", math.Log(100)/0.5, one, func(o Observed) float64 { return o.Within(0.99) })
 	d := pool
 	d.Service, d.Servers = Deterministic, 1
 	for _, rho := range []float64{0.5, 0.8} {
 		d.Rate = rho
 		confident(t, "M/D/1 wait", WaitMD1(rho, 1), d, func(o Observed) float64 { return o.Wait })
 	}
+}
+
+// Whatever arrives, the engine serves it first come first served.
+func TestQueuesFollowTheRecursion(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := System{
+			Mean: 1.024, Queue: -1, KeepAlive: 1000 * time.Hour, Length: 100 * time.Hour, Servers: rapid.Int32Range(1, 4).Draw(rt, "servers"),
+			Concurrency: rapid.Int32Range(1, 3).Draw(rt, "places"),
+		}
+		at := int64(0)
+		for range rapid.IntRange(1, 60).Draw(rt, "arrivals") {
+			at += rapid.Int64Range(0, 1000).Draw(rt, "gap") * int64(time.Millisecond)
+			s.Script = append(s.Script, trace.Arrival{At: at, Scale: float32(rapid.IntRange(1, 4096).Draw(rt, "service")) / 1024})
+		}
+		wait, longest := Recursion(s.Script, s.Mean, int(s.Servers*s.Concurrency))
+		o, err := Observe(context.Background(), s)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if math.Abs(o.Wait-wait) > 1e-8 || math.Abs(o.Within(1)-longest) > 1e-9 {
+			rt.Errorf("wait %.9f, longest %.9f; the recursion says %.9f and %.9f", o.Wait, o.Within(1), wait, longest)
+		}
+	})
 }
 
 func TestLossSystemsBlockAsErlangB(t *testing.T) {

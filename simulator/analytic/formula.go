@@ -1,6 +1,12 @@
 package analytic
 
-import "math"
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/wattle-project/wattle/simulator/trace"
+)
 
 // ErlangB is the share of arrivals that c servers lose at an offered load of a
 // Erlang (Erlang, 1917), by the stable recursion B(n) = aB/(n + aB).
@@ -165,4 +171,20 @@ func Che(rates []float64, size int) float64 {
 		all += r
 	}
 	return missed / all
+}
+
+// Recursion is what arrivals, first come first served by so many servers, wait: each
+// begins when the first of them is free (Lindley, 1952; Kiefer and Wolfowitz, 1955).
+// Their services are mean seconds by their scales, cut to ns. It returns the mean
+// wait and the longest time in the system, in seconds.
+func Recursion(arrivals []trace.Arrival, mean float64, servers int) (wait, longest float64) {
+	free, sum, most := make([]int64, servers), 0.0, int64(0)
+	for _, a := range arrivals {
+		begin := max(a.At, free[0])
+		sum += float64(begin - a.At)
+		free[0] = begin + int64(float64(seconds(mean))*float64(a.Scale))
+		most = max(most, free[0]-a.At)
+		slices.Sort(free)
+	}
+	return sum / 1e9 / float64(len(arrivals)), time.Duration(most).Seconds()
 }

@@ -3,7 +3,6 @@ package known
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/wattle-project/wattle/simulator/analytic"
@@ -31,22 +30,6 @@ func scripted(name string, n int, most uint64, even bool) (out []trace.Arrival) 
 	return out
 }
 
-// recursion is the waits of arrivals in turn before so many servers: each begins
-// when the first of them is free (Lindley, 1952; Kiefer and Wolfowitz, 1955). It
-// returns their mean and the longest time in the system, in seconds.
-func recursion(arrivals []trace.Arrival, servers int) (wait, longest float64) {
-	free, sum, most := make([]int64, servers), int64(0), int64(0)
-	for _, a := range arrivals {
-		ms := a.At / 1e6
-		begin := max(ms, free[0])
-		sum += begin - ms
-		free[0] = begin + int64(a.Scale*1024)
-		most = max(most, free[0]-ms)
-		slices.Sort(free)
-	}
-	return float64(sum) / 1e3 / float64(len(arrivals)), float64(most) / 1e3
-}
-
 // recursions compares queues with what the recursion says of the very arrivals,
 // whatever these are.
 func recursions(ctx context.Context, _ string, yield func(Case) bool) bool {
@@ -58,7 +41,7 @@ func recursions(ctx context.Context, _ string, yield func(Case) bool) bool {
 	}{{"G/D/1", 1, 1, true}, {"G/G/1", 1, 1, false}, {"G/D/4", 4, 1, true}, {"G/G/4", 4, 1, false}, {"G/G/4 on one instance", 1, 4, false}, {"G/G/6 on two instances", 2, 3, false}} {
 		parallel := int(c.servers * c.shared)
 		arrivals := scripted(c.name, 20_000, uint64(3400/parallel), c.even)
-		wait, longest := recursion(arrivals, parallel)
+		wait, longest := analytic.Recursion(arrivals, scriptMean, parallel)
 		s := analytic.System{
 			Script: arrivals, Mean: scriptMean, Servers: c.servers, Concurrency: c.shared, Queue: -1, KeepAlive: 1000 * time.Hour,
 			Length: time.Duration(arrivals[len(arrivals)-1].At) + time.Hour,
