@@ -75,7 +75,10 @@ type DeferralPolicy struct {
 	// Again says that it is asked again whenever a slot begins while work waits.
 	// The others fix the start of uninterrupted work once.
 	Again bool
-	make  func(DeferralConfig) Deferral
+	// Pauses says that it cuts interruptible work into stretches, each of which is
+	// planned when the one before has ended.
+	Pauses bool
+	make   func(DeferralConfig) Deferral
 }
 
 // Deferrals returns the deferral policies by name.
@@ -86,7 +89,7 @@ func Deferrals() map[string]DeferralPolicy {
 			make: func(c DeferralConfig) Deferral { return &threshold{c} }},
 		"lowest-window": {Doc: "the uninterrupted window of least carbon (Let's Wait Awhile)",
 			make: func(DeferralConfig) Deferral { return &lowestWindow{} }},
-		"cheapest-slots": {Doc: "the slots of least carbon; lowest-window where work is not interruptible (Let's Wait Awhile)",
+		"cheapest-slots": {Doc: "the slots of least carbon; lowest-window where work is not interruptible (Let's Wait Awhile)", Pauses: true,
 			make: func(DeferralConfig) Deferral { return &cheapestSlots{} }},
 		"carbon-time": {Doc: "the start that saves most carbon per hour until completion (GAIA)",
 			make: func(DeferralConfig) Deferral { return &carbonTime{} }},

@@ -11,12 +11,13 @@ import (
 // sees of a zone is what decisions see, the current value and the forecast.
 //
 // The start of uninterrupted work is fixed when it is first placed, unless its
-// place is full when it comes. Work that may
+// place is full when it comes. Where the policy Pauses, work that may
 // pause is planned anew at the end of each stretch, from what is left of it and
 // the forecast of then, and so is everything by policies that say Again.
 type Shift struct {
 	policy  Deferral
 	again   bool
+	pauses  bool
 	outlook Outlook
 	spans   []Stretch
 	course  course
@@ -28,12 +29,13 @@ func NewShift(name string, cfg DeferralConfig) (*Shift, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Shift{policy: p, again: Deferrals()[name].Again}, nil
+	d := Deferrals()[name]
+	return &Shift{policy: p, again: d.Again, pauses: d.Pauses}, nil
 }
 
 // First plans w and returns the first stretch that is worth a start-up.
 func (s *Shift) First(now time.Time, z *state.ZoneSignal, w *wattle.Task) wattle.Stretch {
-	if w.Slack <= 0 || w.Waited > 0 && !s.again && !w.Interruptible && z.Current.Intensity < wattle.MaxIntensity {
+	if w.Slack <= 0 || w.Waited > 0 && !s.again && !(s.pauses && w.Interruptible) && z.Current.Intensity < wattle.MaxIntensity {
 		return wattle.Stretch{}
 	}
 	s.look(z, w.Holds)

@@ -264,7 +264,11 @@ func (o *Observed) issue(ns int64) *Forecast {
 		return nil
 	}
 	due := ns - floorMod(ns-o.actual.start, every)
-	for ; due > ns-int64(o.view.Horizon) && due > o.actual.start; due -= every {
+	first := o.actual.start + 1 // what is forecast from the past needs some
+	if o.view.Method == Provider {
+		first = o.actual.start
+	}
+	for ; due > ns-int64(o.view.Horizon) && due >= first; due -= every {
 		if due == o.issued {
 			return &o.forecast
 		}
