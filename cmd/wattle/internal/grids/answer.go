@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -38,6 +39,8 @@ type Answer struct {
 	// Skipped sources could not be asked, Failed ones did not answer well.
 	Skipped []string `json:"skipped,omitempty"`
 	Failed  []string `json:"failed,omitempty"`
+	// Unknown zones have no figure at all.
+	Unknown []wattle.ZoneID `json:"unknown,omitempty"`
 }
 
 // step places a quality in the chain.
@@ -89,6 +92,9 @@ func Ask(ctx context.Context, r Request, now time.Time, hours int) (*Answer, err
 		for _, s := range signals {
 			a.Rows = append(a.Rows, rowOf(builtIn(s, now), now))
 		}
+		if last := a.Rows[len(a.Rows)-1]; last.Quality == wattle.Prior.String() && !slices.Contains(a.Unknown, k.Zone) {
+			a.Unknown = append(a.Unknown, k.Zone)
+		}
 	}
 	if len(a.Rows) == 0 {
 		return nil, fmt.Errorf("no provider of %s values can be asked: %s", strings.TrimSpace(r.Kind+" "+r.Scope), strings.Join(a.Skipped, "; "))
@@ -136,6 +142,9 @@ func (a *Answer) Notes(w io.Writer) {
 	}
 	for _, s := range a.Failed {
 		fmt.Fprintln(w, "failed:", s)
+	}
+	for _, z := range a.Unknown {
+		fmt.Fprintf(w, "unknown: no figure of zone %q is built in and no provider gave one: see \"wattle grid zones\" for its spelling, or set a provider's credentials\n", z)
 	}
 }
 

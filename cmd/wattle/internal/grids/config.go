@@ -57,12 +57,25 @@ func (r *Request) zones() ([]wattle.ZoneID, error) {
 			if z, ok = grid.ZoneOf(strings.ToLower(cloud), wattle.RegionID(region)); !ok {
 				return nil, fmt.Errorf("region %q is not in the table: see \"wattle grid regions\"", p)
 			}
+		} else if clouds := cloudsOf(p); len(clouds) > 0 {
+			return nil, fmt.Errorf("%q is no grid zone but a cloud region: write \"%s:%s\"", p, strings.Join(clouds, ":"+p+"\" or \""), p)
 		}
 		if !slices.Contains(out, z) {
 			out = append(out, z)
 		}
 	}
 	return out, nil
+}
+
+// cloudsOf lists the clouds that have a region of that name.
+func cloudsOf(name string) []string {
+	var out []string
+	for _, r := range grid.Regions() {
+		if string(r.ID) == name {
+			out = append(out, r.Cloud)
+		}
+	}
+	return out
 }
 
 // plan is a configuration of a feed and why some sources are not in it.
