@@ -80,6 +80,7 @@ func (m *model) share(w *runWay) float64 {
 // places and may wait equally long.
 type batch struct {
 	slot, last int       // first and last slot in which it may run
+	waits      bool      // not for room alone
 	work       float64   // pool·seconds on its first pool
 	grams      []float64 // per pool·second, by pool and gCO₂/kWh of the slot; +Inf where it cannot run
 	use        []float64 // pool·seconds of each pool per pool·second of the first
@@ -103,6 +104,7 @@ func (m *model) appraise() error {
 		}
 		m.prices = append(m.prices, row)
 	}
+	m.planned = m.plan(x)
 	return nil
 }
 
@@ -111,10 +113,17 @@ func (m *model) appraise() error {
 type market struct {
 	*flow.Network
 	batches []batch
+	lanes   [][]lane  // by batch, to pools and slots
 	ratio   []float64 // mean use of each pool, per pool·second of the first
 	sink    int
 	unit    float64 // pool·seconds of a unit of flow
 	most    float64 // the highest price
+}
+
+// lane is an arc of a market: work that runs in a slot, at a cost by unit.
+type lane struct {
+	arc, slot int
+	cost      float64
 }
 
 // market lays the network, as yet without flow.
@@ -133,7 +142,7 @@ func (m *model) market() (*market, error) {
 			}
 		}
 	}
-	x.most = m.connect(x.Network, x.batches, pools, x.sink)
+	x.most = m.connect(x, pools)
 	return x, nil
 }
 
@@ -163,18 +172,22 @@ func ratios(batches []batch, pools int) []float64 {
 
 // connect lays the arcs of the batches. What fits nowhere goes to the sink
 // directly, at ten times the dearest place; that is the highest price.
-func (m *model) connect(g *flow.Network, batches []batch, pools, sink int) (most float64) {
-	for i := range batches {
-		b := &batches[i]
+func (m *model) connect(x *market, pools int) (most float64) {
+	x.lanes = make([][]lane, len(x.batches))
+	for i := range x.batches {
+		b := &x.batches[i]
 		dearest := 0.0
 		for p := range pools {
 			for k := b.slot; k <= b.last && !math.IsInf(b.grams[p], 1); k++ {
 				cost := float64(b.grams[p] * float64(m.cfg.Grid[m.cfg.Fleet.Pools[p].Cluster][k]))
 				dearest = max(dearest, cost)
-				_, _ = g.Arc(i, len(batches)+p*m.slots+k, math.MaxInt32, cost)
+				arc, _ := x.Arc(i, len(x.batches)+p*m.slots+k, math.MaxInt32, cost)
+				if b.waits {
+					x.lanes[i] = append(x.lanes[i], lane{arc, k, cost})
+				}
 			}
 		}
-		_, _ = g.Arc(i, sink, math.MaxInt32, 10*dearest)
+		_, _ = x.Arc(i, x.sink, math.MaxInt32, 10*dearest)
 		most = max(most, 10*dearest)
 	}
 	return most
@@ -203,7 +216,7 @@ func (m *model) batches() []batch {
 					length += int64(f.slow)
 				}
 				at, index[key] = len(out), len(out)
-				out = append(out, batch{slot: k, last: min(k+int(length/m.slot), m.slots-1), grams: grams, use: use})
+				out = append(out, batch{slot: k, last: min(k+int(length/m.slot), m.slots-1), grams: grams, use: use, waits: f.slack > 0})
 				if f.slack == 0 {
 					out[at].last = k
 				}

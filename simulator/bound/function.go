@@ -229,5 +229,4 @@ func (f *function) run(m *model, a *trace.Arrival, k int, rate wattle.GramsPerSe
 type choice struct {
 	cost, grams, seconds, price float64
 	way                         int
-	at                          int64 // when work that waits begins, unless in stretches
 }

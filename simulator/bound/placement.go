@@ -45,8 +45,9 @@ type PlacementBound struct {
 	Points []Point
 	// Cost is the least money, each invocation on its cheapest target.
 	Cost wattle.USD
-	// Slots spreads the grams of the first point over the slots: execution where it
-	// runs, instances where they are next used. The bound is one for the sum alone.
+	// Slots spreads the grams of the first point over the slots: work where it arrives
+	// or, if it waits, where a plan that fits runs it; instances where they are next
+	// used. The bound is one for the sum alone.
 	Slots []wattle.GramsCO2e
 	// Gap is how much more a point takes with instances that fit, as a share of it;
 	// Repaired says that such instances were chosen.
@@ -224,7 +225,7 @@ func (m *model) add(out []*PlacementBound, series [][]uses, a *trace.Arrival) {
 			b.Points[i].Grams += wattle.GramsCO2e(x.grams + x.price)
 			b.Points[i].Seconds += x.seconds
 			if i == 0 {
-				b.spread(m, f, a, x)
+				b.spread(m, f, k, x.grams+x.price)
 			}
 		}
 	}
@@ -314,6 +315,7 @@ type model struct {
 	load     load
 	byMemory []bool      // which resource of a pool is priced
 	prices   [][]float64 // grams per pool·second, [pool][slot]; nil: all is free
+	planned  plan        // nil where nothing waits
 	slices   []slice
 }
 

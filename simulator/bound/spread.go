@@ -1,30 +1,48 @@
 package bound
 
-import (
-	"github.com/wattle-project/wattle"
-	"github.com/wattle-project/wattle/simulator/trace"
-)
+import "github.com/wattle-project/wattle"
 
-// spread puts the grams of the best choice x for an arrival, its room included,
-// into the slots in which it emits them. Those of work that pauses must just have
-// been chosen.
-func (b *PlacementBound) spread(m *model, f *function, a *trace.Arrival, x choice) {
-	if b.Slots == nil {
+// plan is the share of the grams of waiting work that arrives in one slot and runs
+// in another, [slot][slot], by the flow that settled the prices: one that fits into
+// the room of the pools. A slot without any has nil.
+type plan [][]float64
+
+// plan reads the flow of a market that is settled.
+func (m *model) plan(x *market) plan {
+	p := make(plan, m.slots)
+	for i := range x.batches {
+		b := &x.batches[i]
+		if !b.waits {
+			continue
+		}
+		if p[b.slot] == nil {
+			p[b.slot] = make([]float64, m.slots)
+		}
+		for _, r := range x.lanes[i] {
+			p[b.slot][r.slot] += float64(float64(x.Flow(r.arc)) * r.cost)
+		}
+	}
+	for _, row := range p {
+		sum := 0.0
+		for _, v := range row {
+			sum += v
+		}
+		for k := range row {
+			row[k] /= max(sum, 1e-300)
+		}
+	}
+	return p
+}
+
+// spread puts grams of an arrival in slot k, its room included, into the slots in
+// which they are emitted.
+func (b *PlacementBound) spread(m *model, f *function, k int, grams float64) {
+	if f.slack == 0 || m.planned == nil || m.planned[k] == nil {
+		b.Slots[k] += wattle.GramsCO2e(grams)
 		return
 	}
-	put := func(k int, grams float64) { b.Slots[min(k, m.slots-1)] += wattle.GramsCO2e(grams) }
-	switch {
-	case f.slack == 0:
-		put(m.at(a), x.grams+x.price)
-	case f.pauses:
-		m.cheapest(func(s *slice, part float64) { put(s.slot, part*s.cost) })
-	default:
-		w, scale, run := &f.ways[x.way], float64(a.Scale), 0.0
-		m.during(f, w, x.at, int64(float64(w.exec)*scale), scale, func(k int, grams, price float64) {
-			put(k, grams+price)
-			run += grams
-		})
-		put(int(x.at/m.slot), x.grams-run) // the network
+	for j := k; j < m.slots; j++ {
+		b.Slots[j] += wattle.GramsCO2e(grams * m.planned[k][j])
 	}
 }
 

@@ -45,8 +45,7 @@ func (m *model) window(f *function, w *runWay, from, latest, length int64, scale
 		if at < from || at > latest {
 			return
 		}
-		x := choice{at: at}
-		m.during(f, w, at, length, scale, func(_ int, grams, price float64) { x.grams, x.price = x.grams+grams, x.price+price })
+		x := m.during(f, w, at, length, scale)
 		if x.grams+x.price < best.grams+best.price {
 			best = x
 		}
@@ -68,24 +67,25 @@ func (m *model) window(f *function, w *runWay, from, latest, length int64, scale
 	return best
 }
 
-// during tells what a run over [at, at+length) takes in each slot, and the price
-// of its room there: nothing past the horizon.
-func (m *model) during(f *function, w *runWay, at, length int64, scale float64, tell func(slot int, grams, price float64)) {
+// during is what a run over [at, at+length) takes: nothing past the horizon.
+func (m *model) during(f *function, w *runWay, at, length int64, scale float64) (x choice) {
 	joules := float64((w.joules + float64(w.hold*w.exec.Seconds())) * scale)
 	if length == 0 {
 		if at < int64(m.cfg.Horizon) {
-			tell(int(at/m.slot), float64(joules*float64(m.cfg.Grid[w.cluster][at/m.slot])*perKWh), 0)
+			x.grams = float64(joules * float64(m.cfg.Grid[w.cluster][at/m.slot]) * perKWh)
 		}
-		return
+		return x
 	}
 	end := min(at+length, int64(m.cfg.Horizon))
 	for t := at; t < end; {
 		k := t / m.slot
 		next := min(end, (k+1)*m.slot)
 		part := float64(next-t) / float64(length)
-		tell(int(k), float64(joules*part*float64(m.cfg.Grid[w.cluster][k])*perKWh), part*m.price(w, int(k), scale))
+		x.grams += float64(joules * part * float64(m.cfg.Grid[w.cluster][k]) * perKWh)
+		x.price += part * m.price(w, int(k), scale)
 		t = next
 	}
+	return x
 }
 
 // stretches is a relaxation of the cheapest stretches from the arrival to the
@@ -100,12 +100,12 @@ func (f *function) stretches(m *model, a *trace.Arrival, latest int64, rate watt
 	}
 	m.slices = m.slices[:0]
 	if end > horizon {
-		m.slices = append(m.slices, slice{slot: m.slots - 1, room: f.part(end-horizon, scale)}) // counts nothing
+		m.slices = append(m.slices, slice{room: f.part(end-horizon, scale)}) // counts nothing
 	}
 	for t, end := a.At, min(end, horizon); t < end; {
 		k := int(t / m.slot)
 		next := min(end, int64(k+1)*m.slot)
-		s := slice{slot: k, cost: math.Inf(1), room: f.part(next-t, scale)}
+		s := slice{cost: math.Inf(1), room: f.part(next-t, scale)}
 		for i := range f.ways {
 			w := &f.ways[i]
 			g := float64((w.joules+float64(w.hold*w.exec.Seconds()))*scale*float64(m.cfg.Grid[w.cluster][k])*perKWh) + m.price(w, k, scale)
@@ -117,24 +117,17 @@ func (f *function) stretches(m *model, a *trace.Arrival, latest int64, rate watt
 		t = next
 	}
 	slices.SortFunc(m.slices, func(a, b slice) int { return cmp.Compare(a.cost, b.cost) })
-	m.cheapest(func(s *slice, part float64) {
+	left := 1.0
+	for _, s := range m.slices {
+		part := min(left, s.room)
 		x.grams += part * (s.cost - s.price)
 		x.price += part * s.price
-	})
-	x.cost = x.grams + x.price + float64(float64(rate)*x.seconds)
-	return x
-}
-
-// cheapest tells which part of the work each of the sorted slices takes.
-func (m *model) cheapest(tell func(s *slice, part float64)) {
-	left := 1.0
-	for i := range m.slices {
-		part := min(left, m.slices[i].room)
-		tell(&m.slices[i], part)
 		if left -= part; left <= 0 {
-			return
+			break
 		}
 	}
+	x.cost = x.grams + x.price + float64(float64(rate)*x.seconds)
+	return x
 }
 
 // part is the most of the work that can be done within d.
@@ -147,7 +140,4 @@ func (f *function) part(d int64, scale float64) float64 {
 
 // slice is the cheapest way to work in one slot: of all the work, the cost, and
 // how much of it fits.
-type slice struct {
-	slot              int
-	cost, price, room float64
-}
+type slice struct{ cost, price, room float64 }

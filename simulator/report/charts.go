@@ -1,7 +1,9 @@
 package report
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -30,16 +32,21 @@ type policyChart struct {
 	Carbon  []float64 `json:"carbon,omitempty"`
 	Lo      []float64 `json:"lo,omitempty"`
 	Hi      []float64 `json:"hi,omitempty"`
+	SumLo   []float64 `json:"sum_lo,omitempty"`
+	SumHi   []float64 `json:"sum_hi,omitempty"`
 	Load    [][]int64 `json:"load,omitempty"`
 	Latency float64   `json:"latency"`
 	Grams   float64   `json:"grams"`
 	// Least is what the narrowest bound that the policy is held against leaves it,
-	// in grams, and LeastName that bound.
-	Least     float64 `json:"least,omitempty"`
-	LeastName string  `json:"least_name,omitempty"`
-	// LatencyEnds and GramsEnds are 95 % intervals.
+	// in grams, and LeastName that bound; LeastJ and LeastJName are those of energy.
+	Least      float64 `json:"least,omitempty"`
+	LeastName  string  `json:"least_name,omitempty"`
+	LeastJ     float64 `json:"least_j,omitempty"`
+	LeastJName string  `json:"least_j_name,omitempty"`
+	// LatencyEnds, GramsEnds and JoulesEnds are 95 % intervals.
 	LatencyEnds []float64 `json:"latency_ends,omitempty"`
 	GramsEnds   []float64 `json:"grams_ends,omitempty"`
+	JoulesEnds  []float64 `json:"joules_ends,omitempty"`
 	// Energy and Parts are execution, start-up, keep-alive, idle share,
 	// network, unallocated, and for carbon also embodied.
 	Energy []float64 `json:"energy"`
@@ -47,9 +54,13 @@ type policyChart struct {
 }
 
 type boundChart struct {
-	Name   string       `json:"name"`
-	Space  string       `json:"space"`
-	Grams  float64      `json:"grams"`
+	Name   string  `json:"name"`
+	Grams  float64 `json:"grams"`
+	Joules float64 `json:"joules,omitempty"`
+	// Covers are the policies that are held against the bound, and Of names them
+	// in few words.
+	Covers []int        `json:"covers"`
+	Of     string       `json:"of"`
 	Carbon []float64    `json:"carbon,omitempty"`
 	Front  []pointChart `json:"front,omitempty"`
 }
@@ -70,7 +81,7 @@ func chartsOf(d *Document) charts {
 		c.Policies = append(c.Policies, chartOf(&d.Policies[i]))
 	}
 	for i := range d.Bounds {
-		c.Bounds = append(c.Bounds, boundOf(&d.Bounds[i]))
+		c.Bounds = append(c.Bounds, d.boundChart(&d.Bounds[i]))
 	}
 	return c
 }
@@ -80,6 +91,7 @@ func chartOf(p *PolicyResult) policyChart {
 	c := policyChart{
 		Name: p.Name, Kind: p.Kind,
 		Carbon: short(p.Series.CarbonG...), Lo: short(p.Series.CarbonLoG...), Hi: short(p.Series.CarbonHiG...),
+		SumLo: short(p.Series.CarbonSumLoG...), SumHi: short(p.Series.CarbonSumHiG...),
 		Load:    p.Series.Invocations,
 		Latency: p.Latency.MeanS, Grams: g.OperationalG,
 		Energy: short(e.ExecutionJ, e.StartupJ, e.KeepAliveJ, e.IdleJ, e.NetworkJ, e.UnallocatedJ),
@@ -88,8 +100,12 @@ func chartOf(p *PolicyResult) policyChart {
 	if r, ok := p.regret("carbon"); ok {
 		c.Least, c.LeastName = short(g.OperationalG / (1 + r.Share))[0], r.Bound
 	}
+	if r, ok := p.regret("energy"); ok {
+		c.LeastJ, c.LeastJName = short(e.AttributedJ() / (1 + r.Share))[0], r.Bound
+	}
 	if v := p.Intervals; v != nil {
 		c.LatencyEnds, c.GramsEnds = endsOf(v.LatencyMeanS), endsOf(v.CarbonG)
+		c.JoulesEnds = endsOf(v.EnergyJ)
 	}
 	return c
 }
@@ -101,12 +117,39 @@ func endsOf(v *Interval) []float64 {
 	return short(v.Lo, v.Hi)
 }
 
-func boundOf(b *Bound) boundChart {
-	out := boundChart{Name: b.Name, Space: b.ActionSpace, Grams: b.CarbonG, Carbon: short(b.CarbonSlotsG...)}
+func (d *Document) boundChart(b *Bound) boundChart {
+	out := boundChart{Name: b.Name, Grams: b.CarbonG, Joules: b.EnergyJ, Carbon: short(b.CarbonSlotsG...), Covers: d.covers(b.Name)}
+	out.Of = d.who(out.Covers)
 	for _, f := range b.Front {
 		out.Front = append(out.Front, pointChart{f.LatencyMeanS, f.CarbonG, f.Label})
 	}
 	return out
+}
+
+// covers lists the policies that stayed in the action space of a bound: those that
+// have a regret against it.
+func (d *Document) covers(bound string) []int {
+	out := []int{}
+	for i := range d.Policies {
+		if slices.ContainsFunc(d.Policies[i].Regrets, func(r Regret) bool { return r.Bound == bound }) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// who names policies in few words.
+func (d *Document) who(policies []int) string {
+	switch n := len(policies); n {
+	case 0:
+		return "none here"
+	case len(d.Policies):
+		return "all"
+	case 1:
+		return d.Policies[policies[0]].Name
+	default:
+		return fmt.Sprintf("%d of %d", n, len(d.Policies))
+	}
 }
 
 // short rounds to six significant digits, more than a chart can show.
@@ -137,7 +180,7 @@ func overTime(d *Document) section {
 	}
 	bounds := slotted(d)
 	for _, b := range bounds {
-		s.Columns = append(s.Columns, column{Name: "bound: " + b.Name, Unit: sc.unit})
+		s.Columns = append(s.Columns, column{Name: "bound of " + d.who(d.covers(b.Name)) + ": " + b.Name, Unit: sc.unit})
 	}
 	per := (d.Slots() + tableRows - 1) / tableRows
 	for t := 0; t < d.Slots(); t += per {

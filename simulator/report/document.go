@@ -207,6 +207,10 @@ type Series struct {
 	// CarbonLoG and CarbonHiG bound CarbonG at 95 % over seeds.
 	CarbonLoG []float64 `json:"carbon_lo_g,omitempty"`
 	CarbonHiG []float64 `json:"carbon_hi_g,omitempty"`
+	// CarbonSumLoG and CarbonSumHiG bound likewise what CarbonG sums to by the end of
+	// each slot.
+	CarbonSumLoG []float64 `json:"carbon_sum_lo_g,omitempty"`
+	CarbonSumHiG []float64 `json:"carbon_sum_hi_g,omitempty"`
 	// Invocations is indexed [cluster][slot] by where the work started.
 	Invocations [][]int64 `json:"invocations"`
 	// ClusterCarbonG and ClusterEnergyJ split the above, [cluster][slot].

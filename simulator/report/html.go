@@ -136,7 +136,7 @@ func slotWord(s float64) string {
 // scripts joins the page's scripts in the order in which they need each other.
 func scripts() (string, error) {
 	var b strings.Builder
-	for _, name := range []string{"draw.js", "time.js", "front.js", "load.js", "split.js", "start.js"} {
+	for _, name := range []string{"labels.js", "draw.js", "time.js", "front.js", "load.js", "split.js", "start.js"} {
 		text, err := assets.ReadFile("assets/" + name)
 		if err != nil {
 			return "", fmt.Errorf("read page script: %w", err)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"strconv"
+	"strings"
 )
 
 // intervalSection shows 95 % intervals over seeds.
@@ -65,18 +66,20 @@ func boundSection(d *Document) (section, bool) {
 	if len(d.Bounds) == 0 {
 		return section{}, false
 	}
-	var g, t, u []float64
+	var g, j, t, u []float64
 	for i := range d.Bounds {
 		b := &d.Bounds[i]
-		g, t, u = append(g, b.CarbonG), append(t, b.LatencyMeanS), append(u, b.CostUSD)
+		g, j, t, u = append(g, b.CarbonG), append(j, b.EnergyJ), append(t, b.LatencyMeanS), append(u, b.CostUSD)
 	}
-	gs, ts, us := scaleFor(grams, g...), scaleFor(seconds, t...), scaleFor(dollars, u...)
+	gs, js, ts, us := scaleFor(grams, g...), scaleFor(joules, j...), scaleFor(seconds, t...), scaleFor(dollars, u...)
 	s := section{
 		Title: "Bounds",
-		Note:  "The least operational carbon that any policy with this action space can reach; the gap is how much of it is unproven.",
+		Note: "The least that any policy with this action space can reach, for each figure by itself; the gap is how much of the carbon is unproven. " +
+			"A bound holds for the policies named: those of this run that stayed in its action space.",
 		Columns: []column{
 			{Name: "bound", Text: true},
 			{Name: "carbon", Unit: gs.unit},
+			{Name: "energy", Unit: js.unit},
 			{Name: "mean lat.", Unit: ts.unit},
 			{Name: "cost", Unit: us.unit},
 			{Name: "gap", Unit: "%"},
@@ -86,11 +89,29 @@ func boundSection(d *Document) (section, bool) {
 	for i := range d.Bounds {
 		b := &d.Bounds[i]
 		s.Rows = append(s.Rows, []cell{
-			{Text: b.Name}, {Text: gs.text(b.CarbonG)}, known(ts, b.LatencyMeanS), known(us, b.CostUSD),
-			{Text: scaleFor(share).text(b.DualityGap)}, {Text: sentence(b.ActionSpace, b.Method)},
+			{Text: b.Name}, {Text: gs.text(b.CarbonG)}, known(js, b.EnergyJ), known(ts, b.LatencyMeanS), known(us, b.CostUSD),
+			{Text: scaleFor(share).text(b.DualityGap)}, {Text: "holds for " + d.held(b.Name) + "; " + sentence(b.ActionSpace, b.Method)},
 		})
 	}
 	return s, true
+}
+
+// held names the policies that a bound holds for, all of them if they are few.
+func (d *Document) held(bound string) string {
+	of := d.covers(bound)
+	switch {
+	case len(of) == 0:
+		return "no policy of this run"
+	case len(of) == len(d.Policies):
+		return "all policies"
+	case len(of) > 4:
+		return d.who(of) + " policies"
+	}
+	names := make([]string, len(of))
+	for i, p := range of {
+		names[i] = d.Policies[p].Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // known renders a value of which 0 means "not computed".

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -321,46 +320,6 @@ func TestHumanUnits(t *testing.T) {
 			t.Errorf("human(%d, %g) = %q, want %q", c.dim, c.v, got, c.want)
 		}
 	}
-}
-
-// Every bound reaches the charts: over time where it is spread over slots, its front,
-// each policy's own least, and the least intensity that its load could have met.
-func TestChartsShowEveryBound(t *testing.T) {
-	d := full(6)
-	wide := fixtureBound(d)
-	wide.Name, wide.CarbonSlotsG = "hindsight", nil
-	d.Bounds = append(d.Bounds, wide)
-	c := chartsOf(d)
-	if len(c.Bounds) != 2 || len(c.Bounds[0].Carbon) != 6 || len(c.Bounds[1].Carbon) != 0 {
-		t.Fatalf("bounds of the charts: %+v", c.Bounds)
-	}
-	for i, b := range c.Bounds {
-		if b.Name != d.Bounds[i].Name || len(b.Front) != len(d.Bounds[i].Front) {
-			t.Errorf("bound %d is %q with %d points, want %q with %d", i, b.Name, len(b.Front), d.Bounds[i].Name, len(d.Bounds[i].Front))
-		}
-	}
-	for i, p := range c.Policies {
-		if math.Abs(p.Least/d.Bounds[0].CarbonG-1) > 1e-3 || p.LeastName != d.Bounds[0].Name {
-			t.Errorf("policy %d is drawn with the least %g of %q, want %g", i, p.Least, p.LeastName, d.Bounds[0].CarbonG)
-		}
-		met, least := d.Policies[i].met(d), cleanest(d, &d.Policies[i])
-		if !(least > 0 && least <= met) {
-			t.Errorf("policy %d met %g in sum, the least is %g", i, met, least)
-		}
-	}
-	var names []string
-	for _, x := range overTime(d).Columns {
-		names = append(names, x.Name)
-	}
-	if !slices.Contains(names, "bound: clairvoyant placement") || slices.Contains(names, "bound: hindsight") {
-		t.Errorf("columns over time are %q", names)
-	}
-}
-
-// met is the intensity that all invocations met, summed.
-func (p *PolicyResult) met(d *Document) float64 {
-	_, _, met := loadOf(d, p)
-	return met
 }
 
 func TestCardsNameTheBest(t *testing.T) {

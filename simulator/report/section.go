@@ -183,14 +183,14 @@ func (s *section) regrets(d *Document) {
 	}
 }
 
-// regret returns the first regret of a figure.
-func (p *PolicyResult) regret(figure string) (Regret, bool) {
+// regret returns the least regret of a figure: that against the narrowest bound.
+func (p *PolicyResult) regret(figure string) (least Regret, found bool) {
 	for _, r := range p.Regrets {
-		if r.Figure == figure {
-			return r, true
+		if r.Figure == figure && (!found || r.Share < least.Share) {
+			least, found = r, true
 		}
 	}
-	return Regret{}, false
+	return least, found
 }
 
 // profile is the short statement of accounting that stands by every figure.

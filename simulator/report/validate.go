@@ -116,12 +116,14 @@ func (d *Document) checkSeries(s *Series) error {
 		slots("series.energy_j", s.EnergyJ, n, true),
 		slots("series.carbon_lo_g", s.CarbonLoG, n, true),
 		slots("series.carbon_hi_g", s.CarbonHiG, n, true),
+		slots("series.carbon_sum_lo_g", s.CarbonSumLoG, n, true),
+		slots("series.carbon_sum_hi_g", s.CarbonSumHiG, n, true),
 		table("series.cluster_carbon_g", s.ClusterCarbonG, len(d.Clusters), n),
 		table("series.cluster_energy_j", s.ClusterEnergyJ, len(d.Clusters), n),
 		table("series.invocations", s.Invocations, len(d.Clusters), n),
 	)
-	if err == nil && len(s.CarbonLoG) != len(s.CarbonHiG) {
-		return errors.New("series.carbon_lo_g and carbon_hi_g must both be there or both be absent")
+	if err == nil && (len(s.CarbonLoG) != len(s.CarbonHiG) || len(s.CarbonSumLoG) != len(s.CarbonSumHiG)) {
+		return errors.New("series.carbon_lo_g and carbon_hi_g, and their sums, must both be there or both be absent")
 	}
 	return err
 }

@@ -71,7 +71,7 @@ function timeTicks(width) {
   const first = new Date(data.start * 1000).getUTCHours() + new Date(data.start * 1000).getUTCMinutes() / 60;
   const out = [];
   for (let h = Math.ceil(first / Math.min(step, 24)) * Math.min(step, 24) - first; h <= hours; h += step) {
-    out.push([h / per, timeLabel(h / per, step >= 24)]);
+    out.push([h / per, timeLabel(h / per, step >= 24 || (hours > 24 && (first + h) % 24 === 0))]);
   }
   return out;
 }
@@ -93,6 +93,36 @@ function frame(width, height, label) {
 
 const text = (x, y, anchor, s, cls) => node("text", { x, y, "text-anchor": anchor, class: cls || "" }, {}, s);
 const line = (x1, y1, x2, y2, cls) => node("line", { x1, y1, x2, y2, class: cls });
+
+// textWidth is that of a name in a chart, in the font of this page.
+const pen = document.createElement("canvas").getContext("2d");
+function textWidth(s, strong) {
+  pen.font = (strong ? "500" : "400") + " 12px " + getComputedStyle(document.body).fontFamily;
+  return Math.ceil(pen.measureText(s).width) + 4;
+}
+
+// names writes each item's name where place found room for it, with its leader.
+function names(svg, items, hard, soft, area) {
+  const found = place(items, hard, soft, area);
+  const leaders = node("g", {}, { opacity: 0.45 });
+  svg.append(leaders);
+  items.forEach((item, i) => {
+    const f = found[i];
+    if (!f) return; // the tip has it
+    if (f.leader) leaders.append(node("line", { x1: f.leader[0], y1: f.leader[1], x2: f.leader[2], y2: f.leader[3] }, { stroke: "var(--ink)" }));
+    svg.append(text(f.box.x + 2, f.box.y + 11.5, "start", item.name, item.strong ? "strong halo" : "halo"));
+  });
+}
+
+// boundName says whom a bound is one for. A line below it of anybody else says
+// nothing against it.
+const boundName = (b) => `bound of ${b.of}: ${b.name}`;
+
+// boundColor is that of the only policy that a bound is one for.
+const boundColor = (b) => (b.covers.length === 1 ? policyColor(b.covers[0]) : "var(--ink)");
+
+// boundsWith lists the bounds that have a part, such as their carbon by slot.
+const boundsWith = (part) => (data.bounds || []).filter((b) => b[part] && (b[part].length || b[part] > 0));
 
 // show puts the tip beside a point of the page, inside the window.
 function show(at, title, rows) {

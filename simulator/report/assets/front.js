@@ -10,7 +10,7 @@ function latencyCarbon(controls) {
     }));
   const points = data.policies.map((p, i) => ({ ...p, i }));
   const best = front(points);
-  const fronts = boundsWith("front"), below = fronts.flatMap((b) => b.front.map((p) => ({ ...p, bound: b.name })));
+  const fronts = boundsWith("front"), below = fronts.flatMap((b) => b.front.map((p) => ({ ...p, bound: boundName(b) })));
 
   return (width) => {
     const height = width < 500 ? 330 : 400, left = 56, right = width - 14, top = 24, bottom = height - 42;
@@ -28,30 +28,31 @@ function latencyCarbon(controls) {
       svg.append(line(x(t / us.factor), top, x(t / us.factor), bottom, "gridline"), text(x(t / us.factor), bottom + 18, "middle", number(t)));
     }
     svg.append(text(0, 11, "start", ug.unit + " CO₂e operational"), text(right, bottom + 36, "end", "mean latency, " + us.unit));
-    const named = [];
+    const soft = joints(best.map((p) => [x(p.latency), y(p.grams)]), best.length), items = [];
     for (const f of fronts) {
-      const b = f.front.slice().sort((p, q) => p.latency - q.latency);
-      const d = b.map((p) => x(p.latency).toFixed(1) + " " + y(p.grams).toFixed(1)).join("L");
-      svg.append(node("path", { d: `M${d}L${x(b.at(-1).latency)} ${bottom}L${x(b[0].latency)} ${bottom}Z` }, { fill: "var(--ink)", opacity: 0.045 }));
-      svg.append(node("path", { d: "M" + d, class: "bound" }));
-      for (const p of b) svg.append(node("circle", { cx: x(p.latency), cy: y(p.grams), r: 2.5 }, { fill: "var(--ink)" }));
-      named.push(beside(b.at(-1), f.name, x, y, right));
+      const b = f.front.slice().sort((p, q) => p.latency - q.latency), at = b.map((p) => [x(p.latency), y(p.grams)]);
+      const d = at.map((p) => p[0].toFixed(1) + " " + p[1].toFixed(1)).join("L"), color = boundColor(f);
+      if (f.covers.length === points.length) svg.append(node("path", { d: `M${d}L${at.at(-1)[0]} ${bottom}L${at[0][0]} ${bottom}Z` }, { fill: "var(--ink)", opacity: 0.045 }));
+      svg.append(node("path", { d: "M" + d, class: "bound" }, { stroke: color }));
+      for (const p of at) svg.append(node("circle", { cx: p[0], cy: p[1], r: 2.5 }, { fill: color }));
+      soft.push(...joints(at, at.length));
+      items.push({ name: boundName(f), w: textWidth(boundName(f)), at });
     }
     svg.append(node("path", { d: "M" + best.map((p) => x(p.latency) + " " + y(p.grams)).join("L"), fill: "none", "stroke-width": 1.5 }, { stroke: "var(--accent)", opacity: 0.75 }));
     for (const p of points) svg.append(...bars(p, x, y));
-    for (const p of points.filter((p) => p.least)) svg.append(...own(p, x, y));
-    svg.append(...named.map((n) => n.text));
-    const taken = points.map((p) => box(x(p.latency) - 8, y(p.grams) - 8, 16, 16)).concat(named.map((n) => n.box));
-    const leaders = node("g", {}, { opacity: 0.45 });
-    svg.append(leaders);
+    for (const p of points.filter((p) => p.least)) {
+      svg.append(...own(p, x, y));
+      soft.push([x(p.latency), y(p.grams), x(p.latency), y(p.least)]);
+    }
     for (const p of points) svg.append(mark(p.kind, x(p.latency), y(p.grams), policyColor(p.i)));
-    for (const p of points.slice().sort((a, b) => a.grams - b.grams)) label(p, x(p.latency), y(p.grams), taken, [left, right, top, bottom], svg, leaders);
+    for (const p of points.slice().sort((a, b) => a.grams - b.grams)) items.push({ name: p.name, w: textWidth(p.name, true), strong: true, at: [[x(p.latency), y(p.grams)]] });
+    names(svg, items, points.map((p) => box(x(p.latency) - 8, y(p.grams) - 8, 16, 16)).concat(below.map((p) => box(x(p.latency) - 4, y(p.grams) - 4, 8, 8))), soft, [left + 2, width, top - 8, bottom - 2]);
     follow(svg, (px, py, at) => {
-      const near = points.concat(below.map((p) => ({ ...p, name: "bound: " + p.bound + (p.label ? " at " + p.label : "") })))
+      const near = points.concat(below.map((p) => ({ ...p, name: p.bound + (p.label ? " at " + p.label : "") })))
         .map((p) => [Math.hypot(x(p.latency) - px, y(p.grams) - py), p]).sort((a, b) => a[0] - b[0])[0];
       if (near[0] > 60) { hide(); return; }
       const p = near[1], rows = [["", "mean latency", us.text(p.latency)], ["", "operational carbon", ug.text(p.grams)]];
-      if (p.least) rows.push(["", "bound: " + p.least_name, ug.text(p.least)]);
+      if (p.least) rows.push(["", "its bound: " + p.least_name, ug.text(p.least)]);
       if (p.latency_ends) rows.push(["", "latency, 95 %", p.latency_ends.map((v) => number(v * us.factor)).join(" … ") + " " + us.unit]);
       if (p.grams_ends) rows.push(["", "carbon, 95 %", p.grams_ends.map((v) => number(v * ug.factor)).join(" … ") + " " + ug.unit]);
       show(at, p.name, rows);
@@ -73,14 +74,6 @@ function mark(kind, x, y, color) {
   return node("rect", { x: x - 5, y: y - 5, width: 10, height: 10, transform: `rotate(${turn} ${x} ${y})` }, { fill: color, stroke: "var(--card)", strokeWidth: "1.5px" });
 }
 
-// beside names a front after its last point: to the right, or above where that
-// leaves the chart.
-function beside(p, name, x, y, right) {
-  const s = "bound: " + name, w = s.length * 6.4, fits = x(p.latency) + 8 + w <= right;
-  const bx = fits ? x(p.latency) + 8 : x(p.latency) - w, by = y(p.grams) + (fits ? 4 : -8);
-  return { text: text(bx, by, "start", s, "halo"), box: box(bx, by - 11, w, 14) };
-}
-
 // own is how far a policy lies above the narrowest bound that it is held against.
 function own(p, x, y) {
   const at = x(p.latency), down = y(p.least), style = { stroke: policyColor(p.i), strokeWidth: "1.5px", opacity: 0.7 };
@@ -93,26 +86,4 @@ function bars(p, x, y) {
   if (p.latency_ends) out.push(node("line", { x1: x(p.latency_ends[0]), x2: x(p.latency_ends[1]), y1: y(p.grams), y2: y(p.grams) }, style));
   if (p.grams_ends) out.push(node("line", { x1: x(p.latency), x2: x(p.latency), y1: y(p.grams_ends[0]), y2: y(p.grams_ends[1]) }, style));
   return out;
-}
-
-const box = (x, y, w, h) => ({ x, y, w, h });
-const hits = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
-
-// label writes a name beside its point where nothing else is, with a leader
-// when it had to move away; a name without any room is left to the tip.
-function label(p, px, py, taken, [left, right, top, bottom], names, leaders) {
-  const w = p.name.length * 6.9 + 2, h = 15, spots = [];
-  for (const r of [0, 16, 32, 50, 70]) {
-    for (const dy of r ? [-r, r] : [0]) spots.push([px + 11, py + dy], [px - 11 - w, py + dy]);
-    spots.push([px - w / 2, py - 16 - r], [px - w / 2, py + 16 + r]);
-  }
-  for (const [bx, cy] of spots) {
-    const b = box(bx, cy - h / 2, w, h);
-    if (bx < left || bx + w > right + 10 || b.y < top - 6 || b.y + h > bottom || taken.some((t) => hits(t, b))) continue;
-    taken.push(b);
-    names.append(text(bx + 1, cy + 4, "start", p.name, "strong halo"));
-    const end = Math.min(Math.max(px, bx), bx + w);
-    if (Math.abs(cy - py) > 14) leaders.append(node("line", { x1: px, y1: py, x2: end, y2: cy + (cy < py ? 6 : -8) }, { stroke: "var(--ink)" }));
-    return;
-  }
 }

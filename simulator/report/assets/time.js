@@ -1,5 +1,5 @@
 // Carbon over time: one line per policy, the interval over seeds as a band, the
-// bounds dotted.
+// bounds dotted while one of the policies that they hold for is shown.
 function carbonOverTime(controls, redraw) {
   const hidden = new Set();
   let cumulative = false;
@@ -12,8 +12,10 @@ function carbonOverTime(controls, redraw) {
   return (width) => {
     const height = width < 500 ? 260 : 320, left = 52, right = width - 8, top = 22, bottom = height - 26;
     const lines = shown().map(([p, i]) => ({ p, i, v: series(p.carbon) }));
-    const bounds = boundsWith("carbon").map((b) => ({ name: b.name, v: series(b.carbon) }));
-    const peak = Math.max(...lines.flatMap((l) => (cumulative || !l.p.hi ? l.v : l.p.hi)), ...bounds.flatMap((b) => b.v), 1e-12);
+    const bounds = boundsWith("carbon").filter((b) => !b.covers.length || b.covers.some((i) => !hidden.has(i)))
+      .map((b) => ({ name: boundName(b), color: boundColor(b), v: series(b.carbon) }));
+    const band = (l) => (cumulative ? [l.p.sum_lo, l.p.sum_hi] : [l.p.lo, l.p.hi]);
+    const peak = Math.max(...lines.flatMap((l) => band(l)[1] || l.v), ...bounds.flatMap((b) => b.v), 1e-12);
     const u = unitFor("g", peak);
     const x = linear(0, data.slots, left, right), y = linear(0, peak * 1.04, bottom, top);
     const svg = frame(width, height, "Line chart: operational carbon of each policy over time, in " + u.unit + ". The table below holds the same figures.");
@@ -26,20 +28,19 @@ function carbonOverTime(controls, redraw) {
     }
     svg.append(line(left, bottom, right, bottom, "axis"));
     const mid = (t) => (cumulative ? x(t + 1) : x(t + 0.5));
-    const path = (v) => "M" + v.map((g, t) => mid(t).toFixed(1) + " " + y(g).toFixed(1)).join("L");
+    const points = (v) => v.map((g, t) => [mid(t), y(g)]);
+    const path = (v) => "M" + points(v).map(([px, py]) => px.toFixed(1) + " " + py.toFixed(1)).join("L");
     for (const l of lines) {
-      if (!cumulative && l.p.lo) svg.append(node("path", { d: path(l.p.hi) + "L" + path(l.p.lo.slice()).slice(1).split("L").reverse().join("L") + "Z" }, { fill: policyColor(l.i), opacity: 0.14 }));
+      const [lo, hi] = band(l);
+      if (lo) svg.append(node("path", { d: path(hi) + "L" + path(lo).slice(1).split("L").reverse().join("L") + "Z", class: "band" }, { fill: policyColor(l.i), opacity: 0.18 }));
     }
     for (const l of lines) {
       svg.append(node("path", { d: path(l.v), fill: "none", "stroke-width": 2, "stroke-linejoin": "round", "stroke-dasharray": l.p.kind === "rego" ? "none" : "6 3" }, { stroke: policyColor(l.i) }));
     }
-    const named = [];
-    for (const b of bounds) {
-      svg.append(node("path", { d: path(b.v), class: "bound" }));
-      const t = Math.floor(data.slots * 0.98), at = y(b.v[Math.min(t, data.slots - 1)]);
-      named.push(textAway(right - 6, at - 6, named, "bound: " + b.name));
-    }
-    svg.append(...named.map((n) => n.text));
+    for (const b of bounds) svg.append(node("path", { d: path(b.v), class: "bound" }, { stroke: b.color }));
+    const few = Math.ceil((right - left) / 24), soft = lines.concat(bounds).flatMap((l) => joints(points(l.v), few));
+    const every = Math.ceil(data.slots / 5);
+    names(svg, bounds.map((b) => ({ name: b.name, w: textWidth(b.name), at: points(b.v).filter((_, t) => (data.slots - 1 - t) % every === 0).reverse() })), [], soft, [left + 4, right, top - 8, bottom - 2]);
     const cross = node("line", { y1: top, y2: bottom, class: "axis", visibility: "hidden" });
     svg.append(cross);
     follow(svg, (px, _, at) => {
@@ -47,20 +48,11 @@ function carbonOverTime(controls, redraw) {
       for (const k of ["x1", "x2"]) cross.setAttribute(k, mid(t));
       cross.setAttribute("visibility", "visible");
       const rows = lines.map((l) => [l.v[t], policyColor(l.i), l.p.name]).sort((a, b) => b[0] - a[0]).map(([v, c, n]) => [c, n, u.text(v)]);
-      for (const b of bounds) rows.push(["var(--ink)", "bound: " + b.name, u.text(b.v[t])]);
+      for (const b of bounds) rows.push([b.color, b.name, u.text(b.v[t])]);
       show(at, slotName(t), rows);
     }, () => cross.setAttribute("visibility", "hidden"), left, right, (right - left) / data.slots);
     return svg;
   };
-}
-
-// boundsWith lists the bounds that have a part, such as their carbon by slot.
-const boundsWith = (part) => (data.bounds || []).filter((b) => b[part] && b[part].length);
-
-// textAway writes to the left of x at y, or higher where it would lie on one of taken.
-function textAway(x, y, taken, s) {
-  while (taken.some((n) => Math.abs(n.y - y) < 13)) y -= 13;
-  return { y, text: text(x, y, "end", s, "halo") };
 }
 
 function slotWord() {

@@ -109,21 +109,24 @@ func total(v []float64) (sum float64) {
 	return sum
 }
 
-// bands are the 95 % intervals of carbon per slot over seeds, nil with fewer
-// than two.
-func bands(runs []Outcome) (lo, hi []float64) {
+// bands are the 95 % intervals over seeds of the carbon of each slot, and of its
+// sum up to the end of each; nil with fewer than two seeds.
+func bands(runs []Outcome) (lo, hi, sumLo, sumHi []float64) {
 	if len(runs) < 2 {
-		return nil, nil
+		return nil, nil, nil, nil
 	}
+	sums := make([]float64, len(runs))
 	for k := range runs[0].Result.Series[0] {
 		v := make([]float64, len(runs))
 		for i, r := range runs {
 			for c := range r.Result.Series {
 				v[i] += float64(r.Result.Series[c][k].Carbon.Operational())
 			}
+			sums[i] += v[i]
 		}
-		x := interval(v)
+		x, s := interval(v), interval(sums)
 		lo, hi = append(lo, x.Lo), append(hi, x.Hi)
+		sumLo, sumHi = append(sumLo, s.Lo), append(sumHi, s.Hi)
 	}
-	return lo, hi
+	return lo, hi, sumLo, sumHi
 }

@@ -204,7 +204,7 @@ func series(runs []Outcome) report.Series {
 		s.Invocations = append(s.Invocations, n)
 		s.ClusterCarbonG, s.ClusterEnergyJ = append(s.ClusterCarbonG, carbon), append(s.ClusterEnergyJ, energy)
 	}
-	s.CarbonLoG, s.CarbonHiG = bands(runs)
+	s.CarbonLoG, s.CarbonHiG, s.CarbonSumLoG, s.CarbonSumHiG = bands(runs)
 	return s
 }
 
