@@ -200,7 +200,7 @@ func TestSnapshotBecomesSeries(t *testing.T) {
 		`wattle_energy_register_stuck_total{source="rapl",zone="package-0"}`:                                                                             4,
 		`wattle_samples_missed_total{source="rapl",zone="package-0"}`:                                                                                    5,
 		`wattle_energy_register_resets_total{source="rapl",zone="package-1"}`:                                                                            0,
-		`wattle_samples_missed_total{}`:                     6,
+		`wattle_rounds_missed_total{}`:                      6,
 		`wattle_collector_up{collector="rapl"}`:             1,
 		`wattle_collector_up{collector="nvml"}`:             0,
 		`wattle_collector_up{collector="cgroup"}`:           1,
@@ -453,14 +453,14 @@ func TestPageIsKeptWhileRead(t *testing.T) {
 		s := whole()
 		s.Missed = 99
 		e.Publish(s)
-		if v := values(t, e)["wattle_samples_missed_total{}"]; v != 99 {
+		if v := values(t, e)["wattle_rounds_missed_total{}"]; v != 99 {
 			t.Errorf("a second reader sees %v", v)
 		}
 	}}
 	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	r.Header.Set("Accept", asText)
 	e.ServeHTTP(w, r)
-	if !strings.Contains(w.body.String(), "wattle_samples_missed_total 6\n") {
+	if !strings.Contains(w.body.String(), "wattle_rounds_missed_total 6\n") {
 		t.Error("the page changed under its reader")
 	}
 }

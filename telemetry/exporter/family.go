@@ -68,6 +68,7 @@ const (
 	counterGaps
 	counterStuck
 	samplesMissed
+	roundsMissed
 	collectorUp
 	collectorFailures
 	collectCPU
@@ -160,7 +161,9 @@ func selfFamilies(out []Family) {
 	out[counterStuck] = Family{Name: "wattle_energy_register_stuck_total", scale: 1, Labels: zone,
 		Help: "Times that a register froze."}
 	out[samplesMissed] = Family{Name: "wattle_samples_missed_total", scale: 1, Labels: zone,
-		Help: "Readings that failed or made no sense; without labels, rounds that came too late or failed as a whole."}
+		Help: "Readings that failed or made no sense."}
+	out[roundsMissed] = Family{Name: "wattle_rounds_missed_total", scale: 1,
+		Help: "Rounds of the monitoring loop that came too late or failed as a whole."}
 	out[collectorUp] = Family{Name: "wattle_collector_up", Type: GaugeType, Labels: []string{"collector"},
 		Help: "Whether the last round of a collector worked: 1 yes, 0 no."}
 	out[collectorFailures] = Family{Name: "wattle_collector_failures_total", scale: 1, Labels: []string{"collector"},

@@ -193,7 +193,7 @@ func (e *Exporter) publishSelf(s *Snapshot) {
 		e.set(collectorUp, flag[float64](c.Up), c.Name)
 	}
 	e.count(collectCPU, int64(s.CollectCPU))
-	e.count(samplesMissed, int64(s.Missed))
+	e.count(roundsMissed, int64(s.Missed))
 	e.set(snapshotTime, float64(s.At.UnixMilli())/1000)
 	e.set(buildInfo, 1, e.cfg.Version, goVersion())
 	e.set(nodeInfo, 1, string(s.Node))
