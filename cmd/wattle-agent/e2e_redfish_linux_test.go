@@ -117,11 +117,18 @@ kubernetes: {enabled: "off"}
 		}
 		checkSums(t, a.scrape())
 	}
+	rounds := func(what string) {
+		t.Helper()
+		at := func() float64 { return a.scrape().sum("wattle_snapshot_timestamp_seconds") }
+		from := at()
+		a.wait(what, func() bool { return at() > from+3*interval.Seconds() })
+	}
 	counts(machineWatts * 9)
 
 	before := counted()
 	bmc.mood.Store("cut")
 	a.wait("an answer is cut short", func() bool { return bmc.cut.Load() > 0 })
+	rounds("rounds go on with an answer that was cut short")
 	if down() || counted() < before {
 		t.Errorf("one answer that was cut short: down %v, %g J of %g", down(), counted(), before)
 	}
@@ -142,9 +149,7 @@ kubernetes: {enabled: "off"}
 	case <-time.After(20 * time.Second):
 		t.Fatal("the controller is not asked")
 	}
-	at := func() float64 { return a.scrape().sum("wattle_snapshot_timestamp_seconds") }
-	from := at()
-	a.wait("rounds go on while the controller hangs", func() bool { return at() > from+3*interval.Seconds() })
+	rounds("rounds go on while the controller hangs")
 	if got := a.status("/healthz"); got != http.StatusOK {
 		t.Errorf("/healthz answers %d while the controller hangs", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -405,5 +406,71 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { m.Current().Container("aaa") }); n != 0 {
 		t.Errorf("%g allocations, want 0", n)
+	}
+}
+
+// TestWhatIsMissedIsAskedForOutOfTurn: a pod that started between two refreshes
+// is known soon after somebody met it.
+func TestWhatIsMissedIsAskedForOutOfTurn(t *testing.T) {
+	var asked atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		items := ""
+		if asked.Add(1) > 1 {
+			items = `{"metadata":{"name":"p","namespace":"faas"},"status":{"containerStatuses":[{"name":"main","containerID":"containerd://abc"}]}}`
+		}
+		fmt.Fprintf(w, `{"kind":"PodList","items":[%s]}`, items)
+	}))
+	defer s.Close()
+	cfg := DefaultConfig()
+	cfg.Kubelet, cfg.ResourcesSocket, cfg.TokenFile, cfg.Every = s.URL, "", "", time.Hour
+	m, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	known := func() bool { _, ok := m.Current().Container("abc"); return ok }
+	begin := time.Now()
+	for !known() && time.Since(begin) < 20*time.Second {
+		if asked.Load() > 0 {
+			m.Unknown("abc")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := asked.Load(); !known() || n != 2 {
+		t.Errorf("the container is known: %v, after %d requests", known(), n)
+	}
+	if d := time.Since(begin); d < soonest {
+		t.Errorf("asked again after %s already", d)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWhatNobodyKnowsIsMissedForAWhile: containers that the kubelet never lists
+// do not make it be asked each second for ever.
+func TestWhatNobodyKnowsIsMissedForAWhile(t *testing.T) {
+	m, err := New(DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1000, 0)
+	asks := 0
+	for i := range 3600 {
+		now := at.Add(time.Duration(i) * time.Second)
+		if m.miss("docker", now) {
+			asks++
+		}
+		m.forget(now)
+	}
+	if asks < 5 || asks > 60 { // five seconds now, and again when it is forgotten
+		t.Errorf("asked %d times in an hour", asks)
+	}
+	m.forget(at.Add(2 * time.Hour))
+	if len(m.missed) != 0 {
+		t.Errorf("%d are kept for ever", len(m.missed))
 	}
 }

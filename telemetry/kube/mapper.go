@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -66,6 +68,10 @@ type Mapper struct {
 	cfg     Config
 	current atomic.Pointer[Map]
 	client  *http.Client
+	wake    chan struct{}
+
+	mu     sync.Mutex
+	missed map[string]time.Time // what was unknown, to when it was first
 }
 
 // New returns a Mapper with an empty Map. It asks nobody before Run or Refresh.
@@ -73,13 +79,73 @@ func New(cfg Config) (*Mapper, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	m := &Mapper{cfg: cfg}
+	m := &Mapper{cfg: cfg, wake: make(chan struct{}, 1), missed: map[string]time.Time{}}
 	m.current.Store(&Map{})
 	return m, nil
 }
 
 // Current returns the latest Map, at once and without allocation.
 func (m *Mapper) Current() *Map { return m.current.Load() }
+
+// Unknown says that the Map lacks a container (by id) or a pod (by
+// "namespace/name") that is there. Run then asks the kubelet before its turn, at
+// most once a second, and in vain for Config.Every from the first time on. It
+// does not wait.
+func (m *Mapper) Unknown(key string) {
+	if !m.miss(key, time.Now()) {
+		return
+	}
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// miss tells whether it is worth asking for key out of turn.
+func (m *Mapper) miss(key string, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	since, again := m.missed[key]
+	if !again {
+		since = now
+		m.missed[key] = now
+	}
+	return now.Sub(since) < m.cfg.Every
+}
+
+// forget drops what was missed long ago; most of it is known by now.
+func (m *Mapper) forget(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.missed, func(_ string, since time.Time) bool { return now.Sub(since) > m.cfg.Every+m.cfg.Keep })
+}
+
+// soonest is the least time between two refreshes.
+const soonest = time.Second
+
+// rest waits for the turn, or for somebody who misses something, and is false
+// when ctx ends.
+func (m *Mapper) rest(ctx context.Context, turn <-chan time.Time) bool {
+	pause := time.NewTimer(soonest)
+	defer pause.Stop()
+	select {
+	case <-m.wake: // from before the last answer
+	default:
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-turn:
+		return true
+	case <-m.wake:
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-pause.C:
+		return true
+	}
+}
 
 // Run refreshes until ctx ends. A refresh that fails is logged when the reason
 // changes, and what was known stays known.
@@ -93,10 +159,9 @@ func (m *Mapper) Run(ctx context.Context) error {
 			m.cfg.Log.Warn("functions of containers are not up to date", "err", err)
 		}
 		last = fmt.Sprint(err)
-		select {
-		case <-ctx.Done():
+		m.forget(time.Now())
+		if !m.rest(ctx, tick.C) {
 			return nil
-		case <-tick.C:
 		}
 	}
 }

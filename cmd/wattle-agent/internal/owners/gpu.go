@@ -176,7 +176,11 @@ func (g *GPUs) containers(u gpu.Use) []uint64 {
 	if u.Owner.Pod == "" {
 		return g.holders(u)
 	}
-	return g.known(func(c *kube.Container) bool { return named(u.Owner, c) })
+	ids := g.known(func(c *kube.Container) bool { return named(u.Owner, c) })
+	if len(ids) == 0 && g.pods != nil {
+		g.pods.Unknown(u.Owner.Namespace + "/" + u.Owner.Pod)
+	}
+	return ids
 }
 
 // holders are the containers to which the kubelet gave the part that u is of.

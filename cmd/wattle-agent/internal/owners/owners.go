@@ -11,7 +11,11 @@ import (
 )
 
 // Pods answers with what is known of the node's containers, without waiting.
-type Pods interface{ Current() *kube.Map }
+type Pods interface {
+	Current() *kube.Map
+	// Unknown says that a container or a pod is missed.
+	Unknown(key string)
+}
 
 // Directory names the owner of cgroups. It is for one goroutine.
 type Directory struct {
@@ -38,6 +42,9 @@ func (d *Directory) Owner(u *cgroup.Usage, now time.Time) (attribution.Owner, bo
 	if c, ok := m.Container(u.Container); ok {
 		delete(d.first, u.ID)
 		return owner(c), true
+	}
+	if u.Container != "" && !u.Gone {
+		d.pods.Unknown(u.Container)
 	}
 	return d.byPod(m, u, now)
 }
