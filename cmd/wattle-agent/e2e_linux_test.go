@@ -20,6 +20,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/wattle-project/wattle/telemetry/disaggregate/profile"
 	"github.com/wattle-project/wattle/telemetry/fake"
 )
 
@@ -368,6 +369,9 @@ func TestAgentTakesInvocations(t *testing.T) {
 		_ = r.Body.Close()
 		return r.StatusCode
 	}
+	if got := a.status("/v1/profiles"); got != http.StatusServiceUnavailable {
+		t.Errorf("profiles before any invocation: %d, want 503", got)
+	}
 	if got := post(`{"runs":[{"function":"f","cuont":1}]}`); got != http.StatusBadRequest {
 		t.Errorf("a misspelt key answers %d", got)
 	}
@@ -389,6 +393,9 @@ func TestAgentTakesInvocations(t *testing.T) {
 		m := a.scrape()
 		return m.sum(of, "function=f", "start=") > 20 && m.sum(of, "function=g", "start=warm") > 10 && m.sum(of, "function=h", "start=cold") > 4
 	})
+	if d, err := profiles(a.url); err != nil || len(d.Functions) != 3 || d.Functions[0].Warm.Untold < 20 || d.Functions[2].Cold == nil {
+		t.Errorf("profiles: %v, %+v: want the three functions, starts of the first untold, and cold ones of the last", err, d)
+	}
 	m := a.scrape()
 	for _, l := range [][]string{{"function=f", "start=warm"}, {"function=f", "start=cold"}, {"function=g", "start="}, {"function=g", "start=cold"}, {"function=h", "start="}} {
 		if n := m.sum(of, l...); n != 0 {
@@ -396,6 +403,16 @@ func TestAgentTakesInvocations(t *testing.T) {
 		}
 	}
 	a.stop()
+}
+
+// profiles asks an agent for what it has learned.
+func profiles(url string) (*profile.Document, error) {
+	r, err := http.Get(url + "/v1/profiles")
+	if err != nil {
+		return nil, err
+	}
+	defer r.Body.Close()
+	return profile.Read(r.Body, "profiles")
 }
 
 // TestAgentStaysSmall looks at what was linked: no cgo, and none of the large

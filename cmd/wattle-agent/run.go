@@ -16,6 +16,7 @@ import (
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/footprint"
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/settings"
 	"github.com/wattle-project/wattle/internal/version"
+	"github.com/wattle-project/wattle/telemetry/disaggregate/profile"
 	"github.com/wattle-project/wattle/telemetry/exporter"
 	"github.com/wattle-project/wattle/telemetry/invocations"
 )
@@ -132,6 +133,13 @@ func (p *parts) door(set *settings.Settings, metrics *exporter.Exporter, log *sl
 		}),
 		Alive: func() error { return alive(p.agent.Health(), begin, time.Now(), set.Interval) },
 		Ready: func() error { return ready(p.agent.Health()) },
+		Profiles: func(w io.Writer) error {
+			d, err := p.agent.Profiles(profile.About{Hardware: set.Hardware, Program: "wattle-agent " + version.String()})
+			if err != nil {
+				return err
+			}
+			return d.Write(w)
+		},
 	}
 	if set.PushOpen() {
 		c.Push = func(b invocations.Batch) error {

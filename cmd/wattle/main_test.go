@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitCode, "fakerecording": fakeRecording, "checktruth": checkTruth, "checkenergy": checkEnergy, "gridserver": gridServer,
+			"code": exitCode, "fakerecording": fakeRecording, "checktruth": checkTruth, "checkenergy": checkEnergy, "profileserver": profileServer, "gridserver": gridServer,
 		},
 	})
 }

@@ -47,13 +47,13 @@ func (c *profileLearnCmd) Run(s *streams) error {
 }
 
 type profileShowCmd struct {
-	Files []string `arg:"" type:"existingfile" help:"Files of profiles."`
+	From []string `arg:"" name:"file|url" help:"Files of profiles, or URLs of agents that serve them, such as http://127.0.0.1:9188/v1/profiles."`
 }
 
 // Run prints one table per file.
 func (c *profileShowCmd) Run(s *streams) error {
-	for _, name := range c.Files {
-		d, err := profiles.Read(name)
+	for _, name := range c.From {
+		d, err := profiles.Read(s.ctx, name)
 		if err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (c *profileShowCmd) Run(s *streams) error {
 }
 
 type profileImportCmd struct {
-	Files    []string `arg:"" type:"existingfile" help:"Files of profiles, of one or several nodes."`
+	From     []string `arg:"" name:"file|url" help:"Files of profiles, or URLs of agents that serve them (…/v1/profiles), of one or several nodes."`
 	Output   string   `short:"o" type:"path" help:"File to write; standard output if empty. Name it in an experiment's functions.measured."`
 	Hardware []string `help:"Processor generation of the fleet that the figures stand for: NAME for all files, or NODE=NAME." placeholder:"[NODE=]NAME"`
 	Least    float64  `help:"Leave out functions with fewer warm invocations." default:"10"`
@@ -83,8 +83,8 @@ func (c *profileImportCmd) Run(s *streams) error {
 		cfg.Hardware[node] = name
 	}
 	var docs []*profile.Document
-	for _, name := range c.Files {
-		d, err := profiles.Read(name)
+	for _, name := range c.From {
+		d, err := profiles.Read(s.ctx, name)
 		if err != nil {
 			return err
 		}

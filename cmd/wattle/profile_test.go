@@ -3,8 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -68,6 +71,29 @@ func fakeRecording(ts *testscript.TestScript, _ bool, args []string) {
 		at = at.Add(time.Second)
 	}
 	ts.Check(w.Close())
+}
+
+// profileServer is the script command "profileserver FILE": an agent that serves
+// the profiles of the file, one that has learned nothing yet, and a page of
+// something else.
+func profileServer(ts *testscript.TestScript, _ bool, args []string) {
+	file := ts.ReadFile(args[0])
+	mux := http.NewServeMux()
+	mux.HandleFunc("/v1/profiles", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, file)
+	})
+	mux.HandleFunc("/early/v1/profiles", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "nothing is learned yet", http.StatusServiceUnavailable)
+	})
+	mux.HandleFunc("/cut/v1/profiles", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, file[:len(file)/2])
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
+	srv := httptest.NewServer(mux)
+	ts.Defer(srv.Close)
+	ts.Setenv("AGENT", srv.URL)
 }
 
 func usageOf(u *record.UsageRound) []record.Usage {

@@ -19,6 +19,7 @@ import (
 	"github.com/wattle-project/wattle/telemetry"
 	"github.com/wattle-project/wattle/telemetry/attribution"
 	"github.com/wattle-project/wattle/telemetry/cgroup"
+	"github.com/wattle-project/wattle/telemetry/disaggregate/profile"
 	"github.com/wattle-project/wattle/telemetry/emissions"
 	"github.com/wattle-project/wattle/telemetry/exporter"
 )
@@ -99,6 +100,7 @@ type Agent struct {
 	shares   shares
 	control  map[uint64]time.Duration // processor time of the platform's cgroups
 	finished tally
+	learned  learned
 
 	mu     sync.Mutex
 	health Health
@@ -135,6 +137,10 @@ func New(cfg Config) (*Agent, error) {
 	a := &Agent{cfg: cfg, node: node, byID: map[uint64]*cgroup.Usage{}, control: map[uint64]time.Duration{}}
 	a.books.init()
 	a.shares.of = map[functionKey]*share{}
+	a.learned.collector = profile.NewCollector()
+	if cfg.Learn != nil {
+		cfg.Learn.Watch = a.learned.collector.Add
+	}
 	a.finished.fractions = map[countedKey]float64{}
 	a.attr, err = attribution.New(cfg.Divide, a.resolve)
 	return a, err
@@ -260,6 +266,9 @@ func (a *Agent) resolve(u *attribution.Usage) (attribution.Owner, bool) {
 	o, ok := a.cfg.Owners.Owner(c, a.now)
 	if ok {
 		a.books.owners[u.ID] = o
+		if o.Function != "" {
+			a.learned.collector.Reserves(learn.Name(o.Namespace, o.Function), o.CPU, o.Memory)
+		}
 		if a.cfg.Control != nil && a.cfg.Control(o.Namespace, o.Function) {
 			a.control[u.ID] = u.CPU
 		}

@@ -110,6 +110,7 @@ func (a *Agent) embody() {
 	}
 	for i := range a.usage {
 		if a.usage[i].Gone {
+			a.noteHeld(&a.usage[i])
 			delete(a.books.owners, a.usage[i].ID)
 			delete(a.control, a.usage[i].ID)
 		}

@@ -36,6 +36,7 @@ func (a *Agent) learn() {
 	if a.cfg.Learn == nil {
 		return
 	}
+	a.noteSources()
 	a.cfg.Learn.Energy(a.samples)
 	a.cfg.Learn.ControlPlane(a.last, a.now, a.controlPlane())
 	for _, b := range a.cfg.Batches() {

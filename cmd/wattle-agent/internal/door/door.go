@@ -1,12 +1,14 @@
-// Package door is the agent's HTTP server: metrics, health, and counts of
-// invocations that are pushed to it.
+// Package door is the agent's HTTP server: metrics, health, profiles, and counts
+// of invocations that are pushed to it.
 package door
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"mime"
 	"net"
@@ -38,6 +40,9 @@ type Config struct {
 	Alive, Ready func() error
 	// Push takes counts of invocations; nil refuses them.
 	Push func(invocations.Batch) error
+	// Profiles writes what was learned of functions as JSON; an error says why
+	// there is nothing yet. Nil serves none.
+	Profiles func(io.Writer) error
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	Log *slog.Logger
@@ -101,13 +106,28 @@ func (d *Door) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", probe(d.cfg.Alive))
 	mux.HandleFunc("GET /readyz", probe(d.cfg.Ready))
 	mux.HandleFunc("POST /v1/invocations", d.push)
+	if d.cfg.Profiles != nil {
+		mux.HandleFunc("GET /v1/profiles", d.profiles)
+	}
 	mux.HandleFunc("GET /{$}", index)
 	return mux
 }
 
 func index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintln(w, "wattle-agent\n\n/metrics  joules, grams, and how the agent fares\n/healthz  does the monitoring loop run\n/readyz   is any meter read")
+	fmt.Fprintln(w, "wattle-agent\n\n/metrics  joules, grams, and how the agent fares\n/healthz  does the monitoring loop run\n/readyz   is any meter read\n/v1/profiles  what functions cost, for \"wattle profile import\"")
+}
+
+// profiles answers with a whole document, or 503 with the reason.
+func (d *Door) profiles(w http.ResponseWriter, _ *http.Request) {
+	var body bytes.Buffer
+	if err := d.cfg.Profiles(&body); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = body.WriteTo(w) // who asked may have gone
 }
 
 // probe answers 200 "ok", or 503 with the reason.

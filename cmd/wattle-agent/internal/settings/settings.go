@@ -19,6 +19,9 @@ import (
 type Settings struct {
 	// Node is the name stamped on samples. Default: the host's name.
 	Node string `yaml:"node"`
+	// Hardware is the node's processor generation as fleets of experiments name
+	// it; profiles carry it.
+	Hardware string `yaml:"hardware"`
 	// Listen is the address of the HTTP server. Default 127.0.0.1:9188. Bind it
 	// to another address on purpose only: fine-grained power is a side channel.
 	Listen string `yaml:"listen"`

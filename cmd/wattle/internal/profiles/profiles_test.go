@@ -141,7 +141,7 @@ func TestImportJoinsNodes(t *testing.T) {
 }
 
 func TestReadNamesTheFile(t *testing.T) {
-	if _, err := Read(filepath.Join(t.TempDir(), "none.json")); err == nil || errors.Unwrap(err) == nil {
+	if _, err := Read(t.Context(), filepath.Join(t.TempDir(), "none.json")); err == nil || errors.Unwrap(err) == nil {
 		t.Errorf("got %v", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,16 +13,6 @@ import (
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/telemetry/disaggregate/profile"
 )
-
-// Read reads a file of profiles.
-func Read(name string) (*profile.Document, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("profiles: %w", err)
-	}
-	defer f.Close()
-	return profile.Read(f, name)
-}
 
 // ImportConfig says how documents become a section of an experiment file.
 type ImportConfig struct {
