@@ -29,7 +29,7 @@ func (c *Case) Pass() bool {
 // Run yields every case, those without data as skipped, until yield returns
 // false or ctx ends. dir is the directory of the published data, or empty.
 func Run(ctx context.Context, dir string, yield func(Case) bool) error {
-	for _, group := range []func(context.Context, string, func(Case) bool) bool{queueing, recursions, keeping, schedules, caches, accounts, ecolife, shifting, workflows} {
+	for _, group := range []func(context.Context, string, func(Case) bool) bool{queueing, recursions, keeping, schedules, rentals, caches, accounts, partitions, ecolife, shifting, workflows} {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

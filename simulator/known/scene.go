@@ -19,6 +19,7 @@ import (
 type scene struct {
 	name      string
 	machine   power.Machine
+	mig       *power.MIGProfile
 	pue       float64
 	price     state.Price
 	functions []wattle.Function
@@ -65,7 +66,7 @@ func (s *scene) run(ctx context.Context) (*simulator.Result, error) {
 	}
 	fleet, err := state.NewFleet([]state.Cluster{{
 		ID: "one", Zone: "ONE", Region: "one", PUE: max(s.pue, 1), Price: s.price,
-		Pools: []state.Pool{{Name: "pool", Nodes: 1, Hardware: "reference", Speed: 1, Machine: s.machine}},
+		Pools: []state.Pool{{Name: "pool", Nodes: 1, Hardware: "reference", Speed: 1, Machine: s.machine, Profile: s.mig}},
 	}})
 	if err != nil {
 		return nil, err

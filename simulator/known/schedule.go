@@ -7,6 +7,8 @@ import (
 
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/scheduler"
+	"github.com/wattle-project/wattle/scheduler/lifecycle"
+	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/scheduler/state"
 	"github.com/wattle-project/wattle/simulator"
 )
@@ -104,6 +106,43 @@ func ahead() (out []scene) {
 		})
 	}
 	return out
+}
+
+// rentals keep one vCPU of 10 W at rest and 110 W at work until that has cost a
+// cold start of 10 s at 60 W and 10 W: 700 J, or 70 s. A start also takes 10 s, which
+// at 5 mg/s are worth 180 s more on a grid of 100 g/kWh.
+func rentals(ctx context.Context, _ string, yield func(Case) bool) bool {
+	const n = 20
+	var scenes []scene
+	for _, c := range []struct {
+		rate wattle.GramsPerSecond
+		keep float64
+		gap  float64
+		cold float64
+		idle float64
+	}{
+		{0, 70, 69, 1, (n-1)*69 + 70}, {0, 70, 71, n, n * 70}, {0.005, 250, 249, 1, (n-1)*249 + 250}, {0.005, 250, 251, n, n * 250},
+	} {
+		cfg := lifecycle.DefaultConfig()
+		cfg.Rate = c.rate
+		k, err := lifecycle.NewInstances("ski-rental", cfg)
+		if err != nil {
+			panic(err) // a policy of the registry
+		}
+		f := function(0, 10*time.Second, 10*time.Second)
+		f.Needs = wattle.Resources{CPU: 1000, Memory: wattle.GiB}
+		next := 10 + c.gap
+		if c.cold > 1 {
+			next += 10
+		}
+		scenes = append(scenes, scene{
+			name:      fmt.Sprintf("ski-rental at %g g/s, idle for %g s at most, gaps of %g s", float64(c.rate), c.keep, c.gap),
+			functions: []wattle.Function{f}, arrivals: moments(append([]float64{0}, every(20+c.gap, next, n-1)...)...), horizon: 10 * time.Hour, keeper: k,
+			machine: power.Machine{VCPU: 1, Memory: wattle.GiB, IdlePerVCPU: 10, MaxPerVCPU: 110},
+			answers: []answer{{"cold starts", "", c.cold, 0, coldStarts}, {"idle", "s", c.idle, 1e-6, idleSeconds}},
+		})
+	}
+	return play(ctx, "schedule", scenes, yield)
 }
 
 // places has an arrival every second, each of 3.5 s: four at a time, on as many

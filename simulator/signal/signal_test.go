@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -158,6 +159,32 @@ func TestOtherFormats(t *testing.T) {
 	all, _, err = signal.ReadFile(write(t, "SE-SE3_2022.csv", "time,value\n2022-01-01T00:00Z,20\n2022-01-01T00:05Z,21\n"), signal.Options{})
 	if err != nil || all[0].Zone != "SE-SE3" || all[0].Period() != 5*time.Minute {
 		t.Fatalf("plain: %+v %v", all, err)
+	}
+}
+
+// Days on which clocks are set have 23 and 25 hours, and a file of local times with
+// their offsets from UTC has no gap and no hour twice.
+func TestDaysOnWhichClocksAreSet(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip("the time zones of the system are needed:", err)
+	}
+	for day, hours := range map[time.Time]int{
+		time.Date(2026, 3, 29, 0, 0, 0, 0, berlin): 23, time.Date(2026, 10, 25, 0, 0, 0, 0, berlin): 25, time.Date(2026, 6, 15, 0, 0, 0, 0, berlin): 24,
+	} {
+		rows, sum := "time,value\n", 0.0
+		for at := day; at.Before(day.AddDate(0, 0, 1)); at = at.Add(time.Hour) {
+			sum += float64(100 + 10*at.Hour())
+			rows += fmt.Sprintf("%s,%d\n", at.Format(time.RFC3339), 100+10*at.Hour())
+		}
+		all, report, err := signal.ReadFile(write(t, "DE.csv", rows), signal.Options{})
+		if err != nil || len(all) != 1 || all[0].Len() != hours || report.Gaps() != 0 || !all[0].Start().Equal(day) {
+			t.Fatalf("%s: %d series, %+v, %v", day, len(all), report, err)
+		}
+		mean, share := all[0].Mean(day, day.AddDate(0, 0, 1))
+		if want := sum / float64(hours); share != 1 || math.Abs(float64(mean)-want) > 1e-9 {
+			t.Errorf("%s: a mean of %g over %g of the day, want %g", day, float64(mean), share, want)
+		}
 	}
 }
 
