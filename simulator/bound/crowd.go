@@ -17,6 +17,7 @@ type stay struct {
 	at, end int64
 	gain    float64 // what the wait saves at the present rate; 0: it did not wait
 	fn      int32
+	arrival int32 // of its function, where it is of a plan
 }
 
 // crowd is every instance of a run at once, as the bound of hindsight has them,
@@ -251,8 +252,10 @@ func (w *crowd) holds(instants []int64) (holds []Hold, room []float64, index []i
 	return holds, room, index
 }
 
-// repair puts waits out until all others fit at any time, in both resources.
-func (w *crowd) repair(out []bool) {
+// repair puts waits out until all others fit at any time, in both resources. It
+// reports whether they do: what runs may not.
+func (w *crowd) repair(out []bool) bool {
+	fits := true
 	level, idle := [2]float64{}, &idlers{w: w}
 	change := func(n int32, sign float64) {
 		for r := range level {
@@ -282,7 +285,9 @@ func (w *crowd) repair(out []bool) {
 				change(n, -1)
 			}
 		}
+		fits = fits && level[0] <= w.room[0] && level[1] <= w.room[1]
 	}
+	return fits
 }
 
 // idlers is a heap of waits, the one that saves least for its room and time first.

@@ -12,7 +12,7 @@ import (
 // functions are charged, before PUE, rather than for carbon: the points that count
 // a second nothing.
 func Energy(ctx context.Context, c *simulator.Config, o Options) ([]wattle.Joules, error) {
-	o.Rates = []wattle.GramsPerSecond{0}
+	o.Rates, o.Plans = []wattle.GramsPerSecond{0}, false
 	bounds, err := Placement(ctx, plain(c), o)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,9 @@ import (
 
 const perKWh = 1 / 3.6e6
 
+// soft are the reasons that a policy sets itself.
+const soft = wattle.ReasonLatency | wattle.ReasonCost | wattle.ReasonCarbon | wattle.ReasonDeadline
+
 // runWay is what running a function on one target takes, for an execution of
 // scale 1.
 type runWay struct {
@@ -27,8 +30,16 @@ type runWay struct {
 // hosting is what starting an instance on one target takes.
 type hosting struct {
 	cluster int
+	time    int64   // ns
 	start   float64 // J of dynamic energy, times PUE
 	hold    float64 // W, times PUE
+}
+
+// hosts are the targets on which a start takes the same time.
+type hosts struct {
+	time  int64 // ns
+	each  []hosting
+	start []float64 // the least grams of a start within slot k, with what it holds
 }
 
 // function is the model of one function.
@@ -45,6 +56,8 @@ type function struct {
 	ahead      []float64 // at the start of slot k, of an instance started before
 	held       []float64 // least grams of holding an instance from the beginning to slot k
 	holding    []float64 // least grams of holding an instance through slot k
+	hosts      []hosts
+	eve        []float64 // least grams of an instance that is there when slot k begins
 	naked      *function // see bare
 	present    slotCosts
 }
@@ -73,8 +86,7 @@ func (m *model) build(fn *wattle.Function) *function {
 	if m.defers {
 		f.slack, f.pauses = fn.Params.Deadline, fn.Interruptible
 	}
-	const soft = wattle.ReasonLatency | wattle.ReasonCost | wattle.ReasonCarbon | wattle.ReasonDeadline
-	var hosts []hosting
+	var starts []hosting
 	origin := scheduler.Origin(m.cfg.Fleet, fn, &fn.Params)
 	for i := range refused {
 		if refused[i]&^soft != 0 {
@@ -83,8 +95,8 @@ func (m *model) build(fn *wattle.Function) *function {
 		t := &m.cfg.Fleet.Targets[cols.Target[i]]
 		hold := float64(t.Machine.Reserved(fn.Needs)) * t.PUE
 		if cols.Sandbox[i] != wattle.Warm {
-			hosts = append(hosts, hosting{t.Cluster, float64(cols.StartEnergy[i]) * t.PUE, hold})
-			if f.start = max(f.start, cols.Start[i]); len(hosts) == 1 || cols.Start[i] < f.quickest {
+			starts = append(starts, hosting{t.Cluster, int64(cols.Start[i]), float64(cols.StartEnergy[i]) * t.PUE, hold})
+			if f.start = max(f.start, cols.Start[i]); len(starts) == 1 || cols.Start[i] < f.quickest {
 				f.quickest = cols.Start[i]
 			}
 			continue
@@ -101,21 +113,23 @@ func (m *model) build(fn *wattle.Function) *function {
 			memory: float64(fn.Needs.Memory) / float64(c.Memory) / float64(fn.Concurrency),
 		})
 	}
-	m.host(f, hosts)
+	m.host(f, starts)
+	m.group(f, starts)
+	f.eves(m)
 	return f
 }
 
 // host fills the least grams of starting and of holding, slot by slot. A start
 // may reach into the slot after; an instance that is there in slot k may have
 // been started in one before and held since.
-func (m *model) host(f *function, hosts []hosting) {
+func (m *model) host(f *function, starts []hosting) {
 	f.holding = make([]float64, m.slots)
 	f.starts, f.ahead, f.held = make([]float64, m.slots), make([]float64, m.slots+1), make([]float64, m.slots+1)
 	f.ahead[0] = math.Inf(1)
 	reach := int((int64(f.start) + m.slot - 1) / m.slot)
 	for k := range m.slots {
 		start, hold := math.Inf(1), math.Inf(1)
-		for _, h := range hosts {
+		for _, h := range starts {
 			for j := k; j <= min(k+reach, m.slots-1); j++ {
 				start = min(start, h.start*float64(m.cfg.Grid[h.cluster][j])*perKWh)
 			}

@@ -20,6 +20,8 @@ type rule struct {
 	keep  time.Duration
 	// still starts instances on arrival only.
 	still bool
+	// alone lets every instance serve once, as where none is kept.
+	alone bool
 }
 
 // leaving is the least grams of an instance that ended a use at t and serves no

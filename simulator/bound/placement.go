@@ -27,6 +27,8 @@ type Options struct {
 	// Capped asks for a bound beside the one of hindsight in which what runs and
 	// what waits fits into the pools, and nothing is started ahead of use.
 	Capped bool
+	// Plans asks for gaps to plans.
+	Plans bool
 }
 
 // Point is the least of carbon + Rate·seconds, with its parts.
@@ -49,8 +51,10 @@ type PlacementBound struct {
 	// or, if it waits, where a plan that fits runs it; instances where they are next
 	// used. The bound is one for the sum alone.
 	Slots []wattle.GramsCO2e
-	// Gap is how much more a point takes with instances that fit, as a share of it;
-	// Repaired says that such instances were chosen.
+	// Gap is how much more than the bound takes what was found to be possible, as a
+	// share of the first point: a plan with instances that stay where they are. Where
+	// a cap alone raised the bound, it is that of the worst point to waits that fit.
+	// Repaired says that there is such.
 	Gap      float64
 	Repaired bool
 	rule     rule
@@ -62,8 +66,8 @@ type PlacementBound struct {
 //
 // Execution: each invocation costs at least the least grams + rate·seconds over
 // its feasible targets at the intensity of its run. Instances: each holds what
-// it reserves from its first use to its last at least at the cheapest place in
-// every slot; see uses. Execution is what runs take beyond that, so that the two
+// it reserves from its start to its last use at least at the cheapest place in
+// every slot; see stock. Execution is what runs take beyond that, so that the two
 // are bounded apart and their sum bounds the sum.
 //
 // Capacity: where the cheapest choices overfill a pool, its room is priced (see
@@ -78,6 +82,7 @@ func Placement(ctx context.Context, c *simulator.Config, o Options) ([]*Placemen
 		if f := m.function(a.Function); len(f.ways) > 0 {
 			m.observe(f, a, m.at(a))
 		}
+		m.gather(a)
 	})
 	if err != nil {
 		return nil, err
@@ -95,11 +100,20 @@ func Placement(ctx context.Context, c *simulator.Config, o Options) ([]*Placemen
 	if err := arrivals(ctx, c, func(a *trace.Arrival) { m.add(out, series, a) }); err != nil {
 		return nil, err
 	}
+	for _, b := range out {
+		m.unrent(b)
+	}
+	bare := *out[0]
+	bare.Points = slices.Clone(bare.Points)
 	for i, b := range out {
-		m.finish(b, series[i])
+		m.keep(b, series[i])
+		b.level()
+		if o.Plans {
+			m.attain(b)
+		}
 	}
 	if o.Capped {
-		b, err := m.capped(ctx, out[0])
+		b, err := m.capped(ctx, &bare, out[0], o.Plans)
 		if err != nil {
 			return nil, err
 		}
@@ -107,63 +121,6 @@ func Placement(ctx context.Context, c *simulator.Config, o Options) ([]*Placemen
 	}
 	return out, nil
 }
-
-// capped is the bound b without pre-warm, and with the room of all pools for what
-// runs and waits. Who waits for whom is newest first, as without a cap, for that is
-// cheapest at any prices of room that depend on time alone.
-func (m *model) capped(ctx context.Context, b *PlacementBound) (*PlacementBound, error) {
-	w, err := newCrowd(ctx, m.cfg, m)
-	if err != nil {
-		return nil, err
-	}
-	c := *b
-	c.Points, c.Slots, c.Repaired, c.rule = slices.Clone(b.Points), slices.Clone(b.Slots), true, rule{still: true}
-	free := w.free()
-	for i := range c.Points {
-		if err := c.settle(&c.Points[i], w, free); err != nil {
-			return nil, fmt.Errorf("bound: %w", err)
-		}
-	}
-	c.level() // what is more is spread alike
-	room := "what runs and waits at a time fits into the vCPUs and the memory of all pools together"
-	if m.prices != nil {
-		room += ", and no pool is busier in a slot than it can be"
-	}
-	c.Name = "capped"
-	c.Space = m.where(room) + "; any keep-alive with hindsight, no pre-warm"
-	c.Method += ", waits at Lagrangian prices of the scarcer room, the gap being to waits that fit, at the worst point of the front"
-	return &c, nil
-}
-
-// settle puts the least that instances take in place of the free grams that p
-// has counted of them, and widens the gap to what those take that fit.
-func (b *PlacementBound) settle(p *Point, w *crowd, free float64) error {
-	v, rate := weights{1, float64(p.Rate)}, float64(p.Rate)
-	if timeOnly(p.Rate) {
-		v = weights{0, 1}
-	}
-	t, err := w.toll(v)
-	if err != nil {
-		return err
-	}
-	if v.grams == 0 {
-		p.Seconds += t.low
-		b.Gap = max(b.Gap, (t.high-t.low)/p.Seconds)
-		return nil
-	}
-	// Any split of the least between the two figures is a point that nobody beats.
-	extra, seconds := t.low-free, 0.0
-	if rate > 0 {
-		seconds = min(t.seconds, max(extra, 0)/rate)
-	}
-	p.Seconds += seconds
-	p.Grams += wattle.GramsCO2e(extra - float64(rate*seconds))
-	b.Gap = max(b.Gap, (t.high-t.low)/(float64(p.Grams)+float64(rate*p.Seconds)))
-	return nil
-}
-
-// timeOnly reports whether a second is worth so much that grams hardly count.
-func timeOnly(r wattle.GramsPerSecond) bool { return r >= 1e5 }
 
 // where states what spaces with this room have in common.
 func (m *model) where(room string) string {
@@ -181,7 +138,7 @@ func (m *model) spaces(o Options) []*PlacementBound {
 		room = "no pool is busier in a slot than it can be"
 	}
 	where := m.where(room)
-	method := "least execution, least hold of instances matched newest first"
+	method := "least execution, instances by the dual of a flow along time"
 	if m.prices != nil {
 		method += ", room at the prices of a min-cost flow"
 	}
@@ -236,7 +193,10 @@ func (m *model) add(out []*PlacementBound, series [][]uses, a *trace.Arrival) {
 		if f.shared || f.slack > 0 {
 			continue // it may share an instance with others
 		}
-		b.charge(k, least+series[i][a.Function].take(f, a, m, b.rule))
+		b.charge(k, least)
+		if m.courses == nil {
+			b.charge(k, series[i][a.Function].take(f, a, m, b.rule))
+		}
 	}
 }
 
@@ -258,14 +218,42 @@ func (b *PlacementBound) charge(k int, grams float64) {
 	}
 }
 
-// finish charges what becomes of the last instances and takes off what the room
-// is worth.
-func (m *model) finish(b *PlacementBound, series []uses) {
-	for i := range series {
-		if f := m.fns[i]; f != nil {
+// keep charges what instances take beside the hold of what runs: of all uses
+// together where they are at hand, else what becomes of the last ones of series.
+func (m *model) keep(b *PlacementBound, series []uses) {
+	if b.rule.fixed && b.rule.keep == 0 && !m.mixed && m.courses != nil {
+		b.rule.alone = true
+		b.Space += ", so that each serves once"
+	}
+	s := stock{m: m, rule: b.rule}
+	for i, f := range m.fns {
+		switch {
+		case f == nil || len(f.ways) == 0:
+		case m.courses == nil:
 			b.charge(m.slots-1, series[i].rest(f, m, b.rule))
+		default:
+			c := &m.courses[i]
+			for n, x := range s.settle(f, c) {
+				b.take(m.slotOf(c.at[n]), &x)
+			}
 		}
 	}
+}
+
+// take charges what an instance takes for an arrival in slot k.
+func (b *PlacementBound) take(k int, x *share) {
+	for i := range b.Points {
+		p := &b.Points[i]
+		grams := min(x.there, x.cold+float64(float64(p.Rate)*x.seconds))
+		p.Grams += wattle.GramsCO2e(grams)
+		if i == 0 && b.Slots != nil {
+			b.Slots[k] += wattle.GramsCO2e(grams)
+		}
+	}
+}
+
+// unrent takes off what the room is worth.
+func (m *model) unrent(b *PlacementBound) {
 	for k := range m.slots {
 		b.charge(k, -m.rent(k))
 	}
@@ -273,7 +261,10 @@ func (m *model) finish(b *PlacementBound, series []uses) {
 }
 
 // at is the slot of an arrival.
-func (m *model) at(a *trace.Arrival) int { return min(int(a.At/m.slot), m.slots-1) }
+func (m *model) at(a *trace.Arrival) int { return m.slotOf(a.At) }
+
+// slotOf is the slot of a time.
+func (m *model) slotOf(t int64) int { return min(int(t/m.slot), m.slots-1) }
 
 // arrivals calls each for every arrival within the horizon.
 func arrivals(ctx context.Context, c *simulator.Config, each func(*trace.Arrival)) error {
@@ -317,6 +308,10 @@ type model struct {
 	prices   [][]float64 // grams per pool·second, [pool][slot]; nil: all is free
 	planned  plan        // nil where nothing waits
 	slices   []slice
+	emitted  [][]float64 // see emission
+	courses  []course    // nil where there are too many arrivals
+	many     int
+	mixed    bool // some arrivals wait or share instances
 }
 
 func newModel(c *simulator.Config, o Options) (*model, error) {
@@ -337,10 +332,12 @@ func newModel(c *simulator.Config, o Options) (*model, error) {
 	}
 	store.SetSignals(state.NewSignals(zones, c.Start))
 	slots, pools := int((c.Horizon+c.Slot-1)/c.Slot), len(c.Fleet.Pools)
-	return &model{
+	m := &model{
 		cfg: c, core: core, store: store, slot: int64(c.Slot), slots: slots, defers: o.Defers, fns: make([]*function, len(c.Functions)),
-		demands: make([]demand, slots), load: newLoad(pools, slots), byMemory: make([]bool, pools),
-	}, nil
+		courses: make([]course, len(c.Functions)), demands: make([]demand, slots), load: newLoad(pools, slots), byMemory: make([]bool, pools),
+	}
+	m.emitted = m.emissions()
+	return m, nil
 }
 
 // waits reports whether any function may wait.

@@ -232,11 +232,11 @@ type Bound struct {
 	EnergyJ      float64 `json:"energy_j,omitempty"`
 	LatencyMeanS float64 `json:"latency_mean_s,omitempty"`
 	CostUSD      float64 `json:"cost_usd,omitempty"`
-	// DualityGap is (feasible − bound) ÷ bound, feasible being what the solver repaired
-	// to fit, at the worst point of the front, or where it did not the best policy of
-	// the run that is in the action space; 0 means proven optimal. Unreached says
-	// that none is.
+	// DualityGap is (feasible − bound) ÷ bound; 0 means proven optimal. GapTo says what
+	// is feasible: "plan" is one that was built for the bound, "policy" the best of the
+	// run that is in the action space, where no plan was. Unreached says that none is.
 	DualityGap float64 `json:"duality_gap"`
+	GapTo      string  `json:"gap_to,omitempty"`
 	Unreached  bool    `json:"unreached,omitempty"`
 	// Front holds points that no policy of the action space can beat in both figures.
 	Front []FrontPoint `json:"front,omitempty"`

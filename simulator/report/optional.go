@@ -74,7 +74,8 @@ func boundSection(d *Document) (section, bool) {
 	gs, js, ts, us := scaleFor(grams, g...), scaleFor(joules, j...), scaleFor(seconds, t...), scaleFor(dollars, u...)
 	s := section{
 		Title: "Bounds",
-		Note: "The least that any policy with this action space can reach, for each figure by itself; the gap is how much of the carbon is unproven. " +
+		Note: "The least that any policy with this action space can reach, for each figure by itself; the gap is how much of the carbon is unproven: " +
+			"the distance to a plan that was found, or where that is not said to the nearest policy. " +
 			"A bound holds for the policies named: those of this run that stayed in its action space.",
 		Columns: []column{
 			{Name: "bound", Text: true},
@@ -90,10 +91,21 @@ func boundSection(d *Document) (section, bool) {
 		b := &d.Bounds[i]
 		s.Rows = append(s.Rows, []cell{
 			{Text: b.Name}, {Text: gs.text(b.CarbonG)}, known(js, b.EnergyJ), known(ts, b.LatencyMeanS), known(us, b.CostUSD),
-			{Text: scaleFor(share).text(b.DualityGap)}, {Text: "holds for " + d.held(b.Name) + "; " + sentence(b.ActionSpace, b.Method)},
+			b.gap(), {Text: "holds for " + d.held(b.Name) + "; " + sentence(b.ActionSpace, b.Method)},
 		})
 	}
 	return s, true
+}
+
+// gap is the distance to what is feasible, in per cent, or that there is none.
+func (b *Bound) gap() cell {
+	switch {
+	case b.GapTo == "plan" && b.DualityGap < 5e-7:
+		return cell{Text: "exact"}
+	case b.GapTo == "policy" && b.Unreached:
+		return cell{Text: "–", Quiet: true}
+	}
+	return cell{Text: scaleFor(share).text(b.DualityGap)}
 }
 
 // held names the policies that a bound holds for, all of them if they are few.

@@ -52,7 +52,7 @@ func (e *Experiment) Bound(ctx context.Context, outcomes []Outcome) (*Least, err
 		e.grids.notes = append(e.grids.notes, fmt.Sprintf("no bound was computed: %d functions × slots are over the limit of %d", n, maxBoundTables))
 		return nil, nil
 	}
-	o := bound.Options{Rates: boundRates()}
+	o := bound.Options{Rates: boundRates(), Plans: true}
 	for i := range e.File.Policies {
 		p := &e.File.Policies[i]
 		if keep, fixed := e.keeps(p); fixed && !slices.Contains(o.Keep, keep) {
@@ -137,7 +137,7 @@ const ownInstances = "placement"
 func (e *Experiment) compareOwn(d *report.Document, all *Least, outcomes []Outcome) {
 	b := report.Bound{
 		Name: ownInstances, ActionSpace: bound.OwnSpace + "; each policy has its own bound, of which the least is shown",
-		Method: "per invocation the least execution, per slot the least hold", CarbonG: math.Inf(1), EnergyJ: math.Inf(1), DualityGap: math.Inf(1),
+		Method: "per invocation the least execution, per slot the least hold", CarbonG: math.Inf(1), EnergyJ: math.Inf(1), DualityGap: math.Inf(1), GapTo: "policy",
 	}
 	for i := range d.Policies {
 		least, w := 0.0, 1/float64(len(all.own))
@@ -200,8 +200,9 @@ func (e *Experiment) compare(d *report.Document, bounds [][]*bound.PlacementBoun
 			regret(b.Name, "latency", p.Latency.MeanS, b.LatencyMeanS), regret(b.Name, "cost", p.CostUSD, b.CostUSD),
 			regret(b.Name, "energy", p.Energy.AttributedJ(), b.EnergyJ))
 	}
-	if b.Unreached = best < 0; !bounds[0][n].Repaired {
-		b.DualityGap = max(0, best)
+	b.Unreached, b.GapTo = best < 0, "plan"
+	if slices.ContainsFunc(bounds, func(seed []*bound.PlacementBound) bool { return !seed[n].Repaired }) {
+		b.DualityGap, b.GapTo = max(0, best), "policy"
 	}
 }
 

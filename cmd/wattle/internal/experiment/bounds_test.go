@@ -57,7 +57,7 @@ func drawn(t *testing.T, r *rand.Rand) string {
 // No policy is below a bound whose action space it stayed in, nor below any point
 // of that bound's front, on random small fleets and workloads.
 func TestNoPolicyIsBelowItsBound(t *testing.T) {
-	const cases, slack = 24, 1e-9
+	const cases, slack = 24, 1e-7 // what is kept in whole microseconds and microjoules may be less by so much
 	regrets := map[string]int{}
 	for seed := range uint64(cases) {
 		text := drawn(t, rand.New(rand.NewPCG(seed, 4)))
