@@ -101,3 +101,56 @@ func TestNoPolicyIsBelowItsBound(t *testing.T) {
 		}
 	}
 }
+
+// A gap is to a plan where one is built, and to the nearest policy where work waits or
+// instances are shared. With one cluster and no keep-alive nothing is left to choose: the
+// plan, the bound and the policy are one.
+func TestGapSaysToWhat(t *testing.T) {
+	const text = `
+start: 2026-06-15T00:00:00Z
+duration: 2h
+workload: {generate: {functions: 20, invocations: 2000}}
+policies: [{name: none, library: least_carbon, keep_alive: none}, {name: lru, library: least_carbon, keep_alive: lru}]
+fleet:
+  clusters:
+    - {id: paris, zone: FR, jurisdiction: EU, pools: [{name: p}]}
+`
+	for _, c := range []struct{ more, to string }{
+		{"", "plan"},
+		{"instances: {deferral: cheapest-slots}\nfunctions: {defaults: {deadline: 20m}}\n", "policy"},
+		{"functions: {match: [{id: \"*\", share: 0.5, concurrency: 2}]}\n", "policy"},
+	} {
+		e := mustPrepare(t, text+c.more)
+		outcomes, err := e.Run(context.Background(), 2, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		least, err := e.Bound(context.Background(), outcomes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := e.Document(outcomes, least)
+		seen := map[string]float64{}
+		for _, b := range d.Bounds {
+			want := c.to
+			if b.Name == ownInstances || b.Name == "capped" && c.more != "" && b.GapTo == "plan" {
+				want = b.GapTo // waits that fit may be repaired though work waits
+			}
+			if seen[b.Name] = b.DualityGap; b.GapTo != want || b.DualityGap < 0 {
+				t.Errorf("%q: %s has the gap %g to a %s, want to a %s", c.more, b.Name, b.DualityGap, b.GapTo, want)
+			}
+		}
+		if c.more != "" {
+			continue
+		}
+		none := d.Policies[0].Carbon.OperationalG
+		for _, r := range d.Policies[0].Regrets {
+			if r.Bound == "keep 0s" && r.Figure == "carbon" && (r.Share > 1e-6 || seen["keep 0s"] > 1e-6) {
+				t.Errorf("keep 0s: gap %g, regret %g of %g g, want none", seen["keep 0s"], r.Share, none)
+			}
+		}
+		if _, ok := seen["keep 0s"]; !ok || len(seen) != 4 {
+			t.Errorf("bounds %v, want hindsight, capped, keep 0s and placement", seen)
+		}
+	}
+}
