@@ -100,6 +100,7 @@ type replaySettings struct {
 	Embodied   [3]float64         `json:"embodied"` // package, DRAM, other
 	Lifetime   time.Duration      `json:"lifetime"`
 	Control    []string           `json:"control_plane,omitempty"`
+	Metrics    *[2]int            `json:"metrics,omitempty"` // functions, detailed
 }
 
 func toReplay(s *settings.Settings) replaySettings {
@@ -107,7 +108,7 @@ func toReplay(s *settings.Settings) replaySettings {
 	r := replaySettings{
 		OwnerGrace: s.Attribution.OwnerGrace, PUE: s.Grid.PUE, Carbon: s.Grid.Zone != "", Price: s.Price.Zone,
 		Embodied: [3]float64{float64(e.Package), float64(e.DRAM), float64(e.Other)}, Lifetime: e.Lifetime,
-		Control: s.Invocations.ControlPlane, Idle: map[string]float64{},
+		Control: s.Invocations.ControlPlane, Idle: map[string]float64{}, Metrics: &[2]int{s.Metrics.Functions, s.Metrics.Detailed},
 	}
 	for key, w := range s.Attribution.Idle {
 		r.Idle[key] = float64(w)
@@ -122,6 +123,9 @@ func (r *replaySettings) settings() *settings.Settings {
 	s.Attribution.Idle = map[string]wattle.Watts{}
 	for key, w := range r.Idle {
 		s.Attribution.Idle[key] = wattle.Watts(w)
+	}
+	if m := r.Metrics; m != nil { // as it is since it can be set
+		s.Metrics.Functions, s.Metrics.Detailed = m[0], m[1]
 	}
 	s.Embodied = settings.Embodied{
 		Package: wattle.GramsCO2e(r.Embodied[0]), DRAM: wattle.GramsCO2e(r.Embodied[1]), Other: wattle.GramsCO2e(r.Embodied[2]),

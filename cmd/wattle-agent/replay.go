@@ -30,9 +30,11 @@ func (c *replayCmd) Run(s *streams) error {
 	}
 	defer r.Close()
 	player := record.NewPlayer(r)
-	e := exporter.DefaultConfig()
-	e.Version, e.Process = version.String(), false // the recorded process is gone
-	metrics, err := exporter.New(e)
+	recorded, err := recordedSettings(player.Header())
+	if err != nil {
+		return err
+	}
+	metrics, err := exporter.New(recorded.exporter())
 	if err != nil {
 		return err
 	}
@@ -60,12 +62,27 @@ func (c *replayCmd) Run(s *streams) error {
 	return scrape(metrics, s.out)
 }
 
+func recordedSettings(h record.Header) (*replaySettings, error) {
+	r := &replaySettings{}
+	if err := json.Unmarshal([]byte(h.Settings[settingsKey]), r); err != nil {
+		return nil, fmt.Errorf("replay: the header has no settings of wattle-agent: %w", err)
+	}
+	return r, nil
+}
+
+// exporter is the configuration of the page. The recorded process is gone.
+func (r *replaySettings) exporter() exporter.Config {
+	c, m := exporter.DefaultConfig(), r.settings().Metrics
+	c.Version, c.Process, c.MaxFunctions, c.Detailed = version.String(), false, m.Functions, m.Detailed
+	return c
+}
+
 // replayer makes the agent that was recorded, over the recording.
 func replayer(player *record.Player, publish func(*exporter.Snapshot)) (*agent.Agent, error) {
 	h := player.Header()
-	var r replaySettings
-	if err := json.Unmarshal([]byte(h.Settings[settingsKey]), &r); err != nil {
-		return nil, fmt.Errorf("replay: the header has no settings of wattle-agent: %w", err)
+	r, err := recordedSettings(h)
+	if err != nil {
+		return nil, err
 	}
 	played := &tape.Played{Player: player}
 	s := r.settings()
@@ -81,7 +98,6 @@ func replayer(player *record.Player, publish func(*exporter.Snapshot)) (*agent.A
 	if r.Carbon {
 		c.Carbon = emissions.New(played, r.PUE)
 	}
-	var err error
 	if c.Learn, err = learn.New(disaggregate.DefaultConfig()); err != nil {
 		return nil, err
 	}
