@@ -143,18 +143,6 @@ type weights struct{ grams, seconds float64 }
 // least, by prices, and high with waits that fit, of which seconds are cold starts.
 type toll struct{ low, high, seconds float64 }
 
-// free is the grams that all stays take at least where room is no matter.
-func (w *crowd) free() (sum float64) {
-	for i := range w.stays {
-		if s := &w.stays[i]; s.found {
-			sum += min(s.apart, s.together)
-		} else {
-			sum += s.apart
-		}
-	}
-	return sum
-}
-
 // settle values every wait at v, and returns what all stays take without any.
 func (w *crowd) settle(v weights) (all float64) {
 	for i := range w.stays {
