@@ -43,7 +43,7 @@ func TestPublishedCases(t *testing.T) {
 }
 
 func TestACaseCanFail(t *testing.T) {
-	for _, c := range []Case{{Expected: 1, Got: 1.2, Tolerance: 0.1}, {Skipped: "no data"}, {Err: os.ErrNotExist}} {
+	for _, c := range []Case{{Expected: 1, Got: 1.2, Tolerance: 0.1}, {Expected: 1, Got: 0.8, Tolerance: 0.1}, {Expected: 1, Got: 1.2, Most: true}, {Skipped: "no data"}, {Err: os.ErrNotExist}} {
 		if c.Pass() {
 			t.Errorf("%+v passes", c)
 		}

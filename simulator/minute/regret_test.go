@@ -1,7 +1,6 @@
 package minute
 
 import (
-	"math"
 	"os"
 	"testing"
 	"time"
@@ -11,52 +10,20 @@ import (
 	"github.com/wattle-project/wattle/simulator/bound"
 )
 
-// front is the lower envelope of a bound: the least grams at a service time, by
-// the tangents of the bound at some rates.
-type front struct {
-	rates  []float64
-	points []Result
-}
-
-func frontier(t testing.TB, cfg Config, space bound.Space) front {
-	f := front{rates: []float64{0.001, 0.002, 0.003, 0.0035, 0.004, 0.0045, 0.005, 0.0055, 0.006, 0.007, 0.009, 0.012}}
-	r := replay(t, cfg)
-	for _, rate := range f.rates {
-		space.Rate = wattle.GramsPerSecond(rate)
-		x, err := r.Bound(traces(t, dayMinutes), space)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.points = append(f.points, x)
+func frontier(t testing.TB, cfg Config, space bound.Space) *Front {
+	f, err := replay(t, cfg).Front(traces(t, dayMinutes), space, 0.001, 0.002, 0.003, 0.0035, 0.004, 0.0045, 0.005, 0.0055, 0.006, 0.007, 0.009, 0.012)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return f
 }
 
-func (f front) regret(x Result) float64 {
-	least := 0.0
-	for i, p := range f.points {
-		least = max(least, p.MeanGrams()+f.rates[i]*(p.MeanSeconds()-x.MeanSeconds()))
+func match(t testing.TB, cfg Config, policy string, seconds float64) *Result {
+	x, err := replay(t, cfg).Match(traces(t, dayMinutes), policy, seconds)
+	if err != nil || x.Invocations == 0 || x.MeanSeconds() > seconds {
+		t.Fatalf("%+v, %v", x, err)
 	}
-	return x.MeanGrams()/least - 1
-}
-
-// match runs the policy at the rate that serves in at most seconds.
-func match(t testing.TB, cfg Config, policy string, seconds float64) (x Result) {
-	r := replay(t, cfg)
-	low, high := math.Log(5e-4), math.Log(5e-2)
-	for range 8 {
-		rate := math.Exp((low + high) / 2)
-		y, err := r.Run(traces(t, dayMinutes), keeper(t, policy, func(c *lifecycle.Config) { c.Rate = wattle.GramsPerSecond(rate) }))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if y.MeanSeconds() > seconds {
-			low = (low + high) / 2
-		} else {
-			x, high = y, (low+high)/2
-		}
-	}
-	return x
+	return &x
 }
 
 // TestRegretAtEcoLifesServiceTime compares at EcoLife's own mean service time.
@@ -86,15 +53,15 @@ func regretOn(t *testing.T, zone string, pair []string) {
 	cfg.Retain = true
 	x := match(t, cfg, "forecast", eco.MeanSeconds())
 	t.Logf("%s %v: EcoLife %s %+.2f %%; forecast, copies last used: %s %+.2f %%; any copy: %s %+.2f %% of the keep-alive bound, %+.2f %% of its own",
-		zone, pair, figures(eco), 100*narrow.regret(eco), figures(last), 100*narrow.regret(last), figures(x), 100*narrow.regret(x), 100*wide.regret(x))
-	if narrow.regret(x) > 0.012 {
-		t.Errorf("%s %v: %.2f %% over the keep-alive bound, want at most 1.2 %%", zone, pair, 100*narrow.regret(x))
+		zone, pair, figures(eco), 100*narrow.Regret(&eco), figures(*last), 100*narrow.Regret(last), figures(*x), 100*narrow.Regret(x), 100*wide.Regret(x))
+	if narrow.Regret(x) > 0.012 {
+		t.Errorf("%s %v: %.2f %% over the keep-alive bound, want at most 1.2 %%", zone, pair, 100*narrow.Regret(x))
 	}
 	// Inside the bound's own space nothing tried does better everywhere.
-	if narrow.regret(last) > 0.0147 {
-		t.Errorf("%s %v: %.2f %% over the bound of the copies last used, want at most 1.47 %%", zone, pair, 100*narrow.regret(last))
+	if narrow.Regret(last) > 0.0147 {
+		t.Errorf("%s %v: %.2f %% over the bound of the copies last used, want at most 1.47 %%", zone, pair, 100*narrow.Regret(last))
 	}
-	if wide.regret(x) < 0 || narrow.regret(last) < 0 {
+	if wide.Regret(x) < 0 || narrow.Regret(last) < 0 {
 		t.Errorf("%s %v: below the bound of the policy's own space", zone, pair)
 	}
 }
