@@ -47,9 +47,13 @@ func priority(meter string) int {
 // The result has the order of the input. Cover does not keep or change views.
 func Cover(views []View) []View {
 	c := cover{views: slices.Clone(views), done: make([]bool, len(views))}
-	for i := range c.views {
-		if c.views[i].Zone.Overlap {
-			c.skip(i, cmp.Or(c.views[i].Reason, "marked by its meter as part of another zone"))
+	for i, v := range c.views {
+		switch {
+		case !v.Zone.Overlap:
+		case v.Meter == "model":
+			c.skip(i, "a bound of the estimate of "+v.Zone.Parent)
+		default:
+			c.skip(i, cmp.Or(v.Reason, "marked by its meter as part of another zone"))
 		}
 	}
 	c.choose(func(v View) bool { return !v.whole() && !v.nested() && v.Meter != "model" })

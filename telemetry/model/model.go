@@ -3,20 +3,19 @@
 //
 // Processors follow the line between the rest and full-load power of their
 // family, by Cloud Carbon Footprint's table or by the medians of
-// SPECpower_ssj2008, or the Teads curve where their TDP is given; DRAM is a
-// constant per gigabyte. The bounds hold what both tables say, with 30 % to
-// either side. Samples carry the source "model", so that nobody takes them for
+// SPECpower_ssj2008, the Teads curve where their TDP is given, or a curve of
+// one's own; DRAM is a constant per gigabyte. The bounds hold what both tables
+// say, with 30 % to either side, and are listed as zones that overlap the
+// estimate. Samples carry the source "model", so that nobody takes them for
 // measurements.
 package model
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,90 +23,6 @@ import (
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/telemetry"
 )
-
-// Level chooses one of the three estimates.
-type Level uint8
-
-// Levels of an estimate.
-const (
-	Central Level = iota
-	Low
-	High
-)
-
-// Table chooses the central estimate of a processor that both tables have.
-type Table uint8
-
-// Tables of processor families. A family that only one has is taken from there.
-const (
-	CCF       Table = iota // Families: processors alone
-	SPECpower              // Servers: at the wall, with the memory of the server
-)
-
-// Config configures a Meter. What is zero is read from /proc at the first Read.
-type Config struct {
-	// VCPUs is the number of hardware threads.
-	VCPUs int
-	// Family is a name of Families or Servers; empty finds it in /proc/cpuinfo.
-	Family string
-	// Table is where the central estimate is from. Default CCF.
-	Table Table
-	// TDP is the thermal design power of all sockets together; when given, the
-	// Teads curve is used instead of the family's line.
-	TDP wattle.Watts
-	// Share is the part of the machine that TDP stands for and that this system
-	// has, in (0, 1]: 0.25 for 8 of 32 vCPUs. Default 1.
-	Share float64
-	// Memory is the amount of DRAM.
-	Memory wattle.Bytes
-	// Level is what Read counts. Default Central.
-	Level Level
-	// Busy returns cumulative busy and total processor time in any common unit.
-	// Default: /proc/stat.
-	Busy func() (busy, total uint64, err error)
-	// Proc is the directory in place of /proc.
-	Proc string
-	// Now stamps readings. Default time.Now.
-	Now func() time.Time
-}
-
-// DefaultConfig describes this machine.
-func DefaultConfig() Config { return Config{Share: 1, Proc: "/proc", Now: time.Now} }
-
-// Validate checks the configuration.
-func (c Config) Validate() error {
-	f, server := lookup(c.Family)
-	switch {
-	case c.Now == nil || c.Proc == "":
-		return errors.New("model: clock and proc directory are required; start from DefaultConfig")
-	case c.VCPUs < 0 || c.Memory < 0:
-		return errors.New("model: vCPUs and memory cannot be negative")
-	case c.Family != "" && c.Family != Average && f == nil && server == nil:
-		return fmt.Errorf("model: unknown processor family %q: want one of %s", c.Family, names())
-	case !(c.TDP >= 0 && c.TDP <= 20_000):
-		return fmt.Errorf("model: TDP %g W is not within 0 to 20 kW", float64(c.TDP))
-	case !(c.Share > 0 && c.Share <= 1):
-		return fmt.Errorf("model: share %g is not within (0, 1]", c.Share)
-	case c.Table > SPECpower:
-		return fmt.Errorf("model: table %d is not CCF or SPECpower", c.Table)
-	case c.Level > High:
-		return fmt.Errorf("model: level %d is not Central, Low or High", c.Level)
-	}
-	return nil
-}
-
-func names() string {
-	var out []string
-	for _, f := range Families() {
-		out = append(out, f.Name)
-	}
-	for _, s := range Servers() {
-		if !slices.Contains(out, s.Name) {
-			out = append(out, s.Name)
-		}
-	}
-	return strings.Join(out, ", ")
-}
 
 // Estimate is a power with its bounds.
 type Estimate struct {
@@ -125,7 +40,10 @@ func (e Estimate) at(l Level) wattle.Watts {
 }
 
 // Meter estimates a package and a DRAM zone for the whole machine; by SPECpower
-// the package has the memory in it and there is no zone for that. It implements telemetry.Meter and telemetry.Prober.
+// or a curve of one's own the package has the memory in it and there is no zone
+// for that. Each has its bounds beside it as overlapping zones, "package/low" and
+// "package/high", so that they are exported and recorded like any view. It
+// implements telemetry.Meter and telemetry.Prober.
 type Meter struct {
 	cfg         Config
 	ready       bool
@@ -135,7 +53,7 @@ type Meter struct {
 	last        time.Time
 	busy, total uint64
 	load        float64
-	spent       [2]float64 // µJ since the first Read, by zone
+	spent       [2]Estimate // µJ in place of W since the first Read, by zone
 	now         [2]Estimate
 }
 
@@ -155,14 +73,14 @@ func New(cfg Config) (*Meter, error) {
 // Name returns "model".
 func (m *Meter) Name() string { return "model" }
 
-// Zones lists "package" and "dram" after the first Read.
+// Zones lists "package" and "dram" after the first Read, each with its bounds.
 func (m *Meter) Zones() []telemetry.Zone { return m.zones }
 
 // Estimates returns the bounds of the last interval by zone key.
 func (m *Meter) Estimates() map[string]Estimate {
 	out := map[string]Estimate{}
-	for i, z := range m.zones {
-		out[z.Key] = m.now[i]
+	for i := range len(m.zones) / perEstimate {
+		out[m.zones[i].Key] = m.now[i]
 	}
 	return out
 }
@@ -173,7 +91,7 @@ func (m *Meter) Probes() []telemetry.Probe {
 		return nil
 	}
 	out := []telemetry.Probe{{Name: "model/package", Used: true, Reason: m.how(), Mend: "set the family or the TDP if that is not this processor"}}
-	if !m.bySPECpower() {
+	if !m.wall() {
 		out = append(out, telemetry.Probe{Name: "model/dram", Used: true, Reason: fmt.Sprintf("%s at %g W/GB (%g to %g)", m.cfg.Memory, float64(dramCentral), float64(dramLow), float64(dramHigh))})
 	}
 	return out
@@ -185,6 +103,8 @@ func (m *Meter) how() string {
 	switch {
 	case m.cfg.TDP > 0:
 		return fmt.Sprintf("Teads curve over %g of a TDP of %s", m.cfg.Share, m.cfg.TDP)
+	case len(m.cfg.Curve) > 0:
+		return fmt.Sprintf("%g of a configured curve of %s to %s", m.cfg.Share, m.cfg.Curve[0].Power, m.cfg.Curve[len(m.cfg.Curve)-1].Power)
 	case m.bySPECpower():
 		return fmt.Sprintf("%d vCPUs of family %s, of a server of %d at %g to %g W: %s", m.cfg.VCPUs, s.Name, s.Threads, float64(s.Idle), float64(s.Full), serverSource)
 	case f == nil:
@@ -195,8 +115,11 @@ func (m *Meter) how() string {
 
 // bySPECpower reports whether the central estimate is SPECpower's.
 func (m *Meter) bySPECpower() bool {
-	return m.cfg.TDP == 0 && m.server != nil && (m.family == nil || m.cfg.Table == SPECpower)
+	return m.cfg.TDP == 0 && len(m.cfg.Curve) == 0 && m.server != nil && (m.family == nil || m.cfg.Table == SPECpower)
 }
+
+// wall reports whether the package is the whole machine with its memory.
+func (m *Meter) wall() bool { return len(m.cfg.Curve) > 0 || m.bySPECpower() }
 
 // Read appends the energy since the first Read, from the mean utilisation
 // between two Reads. An interval whose utilisation cannot be read is accounted
@@ -213,8 +136,13 @@ func (m *Meter) Read(_ context.Context, dst []telemetry.Reading) ([]telemetry.Re
 	}
 	at := m.cfg.Now()
 	m.advance(at, busy, total)
+	n := len(m.zones) / perEstimate
 	for i := range m.zones {
-		dst = append(dst, telemetry.Reading{Zone: i, At: at, Energy: uint64(m.spent[i]), HasEnergy: true})
+		of, level := i, m.cfg.Level
+		if i >= n {
+			of, level = (i-n)/2, Low+Level((i-n)%2)
+		}
+		dst = append(dst, telemetry.Reading{Zone: i, At: at, Energy: uint64(m.spent[of].at(level)), HasEnergy: true})
 	}
 	return dst, nil
 }
@@ -230,7 +158,8 @@ func (m *Meter) advance(at time.Time, busy, total uint64) {
 	m.last, m.busy, m.total = at, busy, total
 	m.now = [2]Estimate{m.processor(m.load), m.memory()}
 	for i, e := range m.now {
-		m.spent[i] += float64(e.at(m.cfg.Level).For(dt)) * 1e6
+		s, us := &m.spent[i], dt.Seconds()*1e6
+		s.Low, s.Central, s.High = s.Low+e.Low.Times(us), s.Central+e.Central.Times(us), s.High+e.High.Times(us)
 	}
 }
 
@@ -259,12 +188,22 @@ func (m *Meter) describe() error {
 		{Key: "package", Component: wattle.Package, Socket: -1, Bound: m.bound(m.processor(1))},
 		{Key: "dram", Component: wattle.DRAM, Socket: -1, Bound: m.bound(m.memory())},
 	}
-	if m.bySPECpower() {
+	if m.wall() {
 		m.zones = m.zones[:1]
+	}
+	for _, z := range m.zones {
+		for _, l := range []Level{Low, High} {
+			bound := z
+			bound.Key, bound.Parent, bound.Overlap = z.Key+"/"+l.String(), z.Key, true
+			m.zones = append(m.zones, bound)
+		}
 	}
 	m.ready = true
 	return nil
 }
+
+// perEstimate is the number of zones of an estimate: itself and its bounds.
+const perEstimate = 3
 
 // bound leaves room for the rounding of intervals.
 func (m *Meter) bound(e Estimate) wattle.Watts { return max(e.High.Times(2), 1) }
@@ -272,8 +211,11 @@ func (m *Meter) bound(e Estimate) wattle.Watts { return max(e.High.Times(2), 1) 
 // processor estimates the packages at a load in [0, 1]. The bounds hold every
 // row that the family has in the tables, or all rows if it has none.
 func (m *Meter) processor(load float64) Estimate {
-	if m.cfg.TDP > 0 {
-		return around(m.cfg.TDP.Times(Curve(load)).Times(m.cfg.Share), curveError)
+	switch {
+	case m.cfg.TDP > 0:
+		return m.around(m.cfg.TDP.Times(Curve(load)).Times(m.cfg.Share))
+	case len(m.cfg.Curve) > 0:
+		return m.around(between(m.cfg.Curve, load).Times(m.cfg.Share))
 	}
 	f, s := m.family, m.server
 	if f == nil && s == nil {
@@ -281,10 +223,10 @@ func (m *Meter) processor(load float64) Estimate {
 	}
 	var e Estimate
 	if s != nil {
-		e = around(s.line(load).Times(float64(m.cfg.VCPUs)), familyError)
+		e = m.around(s.line(load).Times(float64(m.cfg.VCPUs)))
 	}
 	if f != nil {
-		e = e.with(around(line(*f, load).Times(float64(m.cfg.VCPUs)), familyError), !m.bySPECpower())
+		e = e.with(m.around(line(*f, load).Times(float64(m.cfg.VCPUs))), !m.bySPECpower())
 	}
 	return e
 }
@@ -323,8 +265,8 @@ func line(f Family, load float64) wattle.Watts {
 	return f.Min + (f.Max - f.Min).Times(clamp(load))
 }
 
-func around(w wattle.Watts, relative float64) Estimate {
-	return Estimate{Low: w.Times(1 - relative), Central: w, High: w.Times(1 + relative)}
+func (m *Meter) around(w wattle.Watts) Estimate {
+	return Estimate{Low: w.Times(1 - m.cfg.Error), Central: w, High: w.Times(1 + m.cfg.Error)}
 }
 
 func (m *Meter) memory() Estimate {

@@ -108,6 +108,23 @@ func (k *machine) step(t *testing.T, d time.Duration, load float64) (pkg, dram f
 	return float64(rs[0].Energy) / 1e6, float64(rs[1].Energy) / 1e6
 }
 
+// read runs at load for d and returns all registers in joules by key.
+func (k *machine) read(t *testing.T, d time.Duration, load float64) map[string]float64 {
+	t.Helper()
+	k.now = k.now.Add(d)
+	k.busy += uint64(load * float64(d.Milliseconds()))
+	k.total += uint64(d.Milliseconds())
+	rs, err := k.m.Read(context.Background(), nil)
+	if err != nil || len(rs) != len(k.m.Zones()) {
+		t.Fatalf("%+v, %v", rs, err)
+	}
+	out := map[string]float64{}
+	for _, r := range rs {
+		out[k.m.Zones()[r.Zone].Key] = float64(r.Energy) / 1e6
+	}
+	return out
+}
+
 func TestFamilyLine(t *testing.T) {
 	k := newMachine(t, nil)
 	k.step(t, 0, 0)
@@ -138,7 +155,7 @@ func TestSPECpower(t *testing.T) {
 	read := func(load float64) float64 {
 		k.now, k.busy, k.total = k.now.Add(10*time.Second), k.busy+uint64(load*10000), k.total+10000
 		rs, err := k.m.Read(context.Background(), nil)
-		if err != nil || len(rs) != 1 || len(k.m.Zones()) != 1 {
+		if err != nil || len(rs) != 3 || len(k.m.Zones()) != 3 {
 			t.Fatalf("%+v of %+v, %v", rs, k.m.Zones(), err)
 		}
 		return float64(rs[0].Energy) / 1e6
@@ -174,6 +191,52 @@ func TestBoundsHoldBothTables(t *testing.T) {
 						t.Errorf("%s at %g: %+v, CCF %v", s.Name, load, e, w)
 					}
 				}
+			}
+		}
+	}
+}
+
+// A curve of one's own is linear between its points, is the whole machine with its
+// memory, and has the stated error.
+func TestCurveOfOnesOwn(t *testing.T) {
+	k := newMachine(t, func(c *Config) {
+		c.Curve, c.Share, c.Error = []Point{{0, 60}, {0.5, 140}, {1, 180}}, 0.25, 0.1
+	})
+	for load, want := range map[float64]float64{0: 60, 0.25: 100, 0.5: 140, 0.75: 160, 1: 180} {
+		e := k.m.processor(load)
+		if w := want * 0.25; !near(float64(e.Central), w) || !near(float64(e.Low), 0.9*w) || !near(float64(e.High), 1.1*w) {
+			t.Errorf("at %g: %+v, want %g W", load, e, w)
+		}
+	}
+	k.read(t, 0, 0)
+	if z := k.m.Zones(); len(z) != 3 || z[0].Key != "package" {
+		t.Errorf("zones %+v: memory is in the curve", z)
+	}
+	if p := k.m.Probes(); len(p) != 1 || !strings.Contains(p[0].Reason, "0.25 of a configured curve of 60W to 180W") {
+		t.Errorf("probes %+v", p)
+	}
+}
+
+// The bounds are registers of their own that overlap the estimate, so that what
+// they add up to is known for any length of time; Level chooses what is counted.
+func TestBoundsAreZones(t *testing.T) {
+	for level, times := range map[Level]float64{Central: 1, Low: 0.8, High: 1.2} {
+		k := newMachine(t, func(c *Config) { c.TDP, c.Error, c.Level = 100, 0.2, level })
+		k.read(t, 0, 0)
+		k.read(t, 10*time.Second, 0.5)
+		got := k.read(t, 10*time.Second, 0.1)
+		joules := 10*100*0.75 + 10*100*0.32
+		for key, want := range map[string]float64{
+			"package": joules * times, "package/low": joules * 0.8, "package/high": joules * 1.2,
+			"dram/low": 16 * 0.02 * 20, "dram/high": 16 * 0.4083 * 20,
+		} {
+			if math.Abs(got[key]-want) > 1e-4 {
+				t.Errorf("%s: %s is %g J, want %g", level, key, got[key], want)
+			}
+		}
+		for _, z := range k.m.Zones() {
+			if bound := strings.Contains(z.Key, "/"); z.Overlap != bound || bound && z.Parent+"/" != z.Key[:len(z.Parent)+1] {
+				t.Errorf("%+v", z)
 			}
 		}
 	}
@@ -270,6 +333,16 @@ func TestConfigValidate(t *testing.T) {
 		"family": func(c *Config) { c.Family = "z80" }, "tdp": func(c *Config) { c.TDP = wattle.Watts(math.NaN()) },
 		"share": func(c *Config) { c.Share = 0 }, "level": func(c *Config) { c.Level = 9 }, "clock": func(c *Config) { c.Now = nil },
 		"vcpus": func(c *Config) { c.VCPUs = -1 }, "table": func(c *Config) { c.Table = 2 },
+		"error 0": func(c *Config) { c.Error = 0 }, "error 1": func(c *Config) { c.Error = 1 }, "error NaN": func(c *Config) { c.Error = math.NaN() },
+		"two of them":   func(c *Config) { c.TDP, c.Curve = 100, []Point{{0, 60}, {1, 180}} },
+		"one point":     func(c *Config) { c.Curve = []Point{{0, 60}} },
+		"no rest":       func(c *Config) { c.Curve = []Point{{0.1, 60}, {1, 180}} },
+		"no full load":  func(c *Config) { c.Curve = []Point{{0, 60}, {0.9, 180}} },
+		"out of order":  func(c *Config) { c.Curve = []Point{{0, 60}, {0.5, 90}, {0.5, 95}, {1, 180}} },
+		"load NaN":      func(c *Config) { c.Curve = []Point{{0, 60}, {math.NaN(), 90}, {1, 180}} },
+		"no power":      func(c *Config) { c.Curve = []Point{{0, 0}, {1, 180}} },
+		"power NaN":     func(c *Config) { c.Curve = []Point{{0, 60}, {1, wattle.Watts(math.NaN())}} },
+		"kilowatts off": func(c *Config) { c.Curve = []Point{{0, 60}, {1, 180_000}} },
 	} {
 		cfg := DefaultConfig()
 		edit(&cfg)
@@ -286,5 +359,26 @@ func TestConfigValidate(t *testing.T) {
 	var u *telemetry.Unavailable
 	if _, err := m.Read(context.Background(), nil); !errors.As(err, &u) || !strings.Contains(u.Mend, "vCPUs") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestNamesOfSettings(t *testing.T) {
+	for i, name := range tableNames() {
+		var v Table
+		if err := v.UnmarshalText([]byte(name)); err != nil || v != Table(i) || v.String() != name {
+			t.Errorf("%s: %v, %v", name, v, err)
+		}
+	}
+	for i, name := range levelNames() {
+		var v Level
+		if err := v.UnmarshalText([]byte(name)); err != nil || v != Level(i) || v.String() != name {
+			t.Errorf("%s: %v, %v", name, v, err)
+		}
+	}
+	if err := new(Table).UnmarshalText([]byte("teads")); err == nil || !strings.Contains(err.Error(), "specpower") {
+		t.Errorf("got %v", err)
+	}
+	if err := new(Level).UnmarshalText([]byte("Central")); err == nil {
+		t.Error("no error")
 	}
 }

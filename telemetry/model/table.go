@@ -103,37 +103,16 @@ const (
 	dramHigh    wattle.Watts = 0.4083
 )
 
-// Relative error of the processor models. Where both tables have a row they
-// differ by up to 56 % at rest and 35 % at full load, mostly by under 30 %; no
-// interval is published for any of the models.
-const (
-	familyError = 0.30
-	curveError  = 0.30
-)
-
-// knot is a point of a load curve: utilisation and share of TDP.
-type knot struct{ u, share float64 }
-
 // teads is the load curve that Teads published for cloud instances and the
 // Green Software Foundation's Impact Framework uses: 0, 10, 50, 100 % of load
-// draw 12, 32, 75, 102 % of TDP.
-func teads() [4]knot {
-	return [4]knot{{0, 0.12}, {0.1, 0.32}, {0.5, 0.75}, {1, 1.02}}
+// draw 12, 32, 75, 102 % of TDP, here of 1 W.
+func teads() []Point {
+	return []Point{{0, 0.12}, {0.1, 0.32}, {0.5, 0.75}, {1, 1.02}}
 }
 
 // Curve returns the share of TDP that a load in [0, 1] draws, linear between
 // the points of the Teads curve.
-func Curve(load float64) float64 {
-	k := teads()
-	load = clamp(load)
-	for i := 1; i < len(k); i++ {
-		if load <= k[i].u {
-			t := (load - k[i-1].u) / (k[i].u - k[i-1].u)
-			return k[i-1].share + float64(t*(k[i].share-k[i-1].share))
-		}
-	}
-	return k[len(k)-1].share
-}
+func Curve(load float64) float64 { return float64(between(teads(), load)) }
 
 func clamp(u float64) float64 {
 	if !(u > 0) {

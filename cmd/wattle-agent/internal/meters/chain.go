@@ -35,8 +35,6 @@ type Set struct {
 	GPUs []User
 	// Plugins are the meter processes of Chain.
 	Plugins []*Plugin
-	// Model is the last resort, nil when it is skipped.
-	Model *model.Meter
 	// Skipped explains the meters that are not in Chain.
 	Skipped []telemetry.Probe
 }
@@ -253,14 +251,10 @@ func (b *builder) ipmi() (telemetry.Meter, error) {
 func (b *builder) model() (telemetry.Meter, error) {
 	c := model.DefaultConfig()
 	o := b.s.Meters.Model
-	c.Family, c.TDP, c.Share, c.Memory, c.VCPUs = o.Family, o.TDP, o.Share, o.Memory, o.VCPUs
+	c.Family, c.Table, c.TDP, c.Curve, c.Error, c.Level = o.Family, o.Table, o.TDP, o.Curve, o.Error, o.Level
+	c.Share, c.Memory, c.VCPUs = o.Share, o.Memory, o.VCPUs
 	c.Proc, c.Now = b.s.Proc, b.now
-	m, err := model.New(c)
-	if err != nil {
-		return nil, err
-	}
-	b.set.Model = m
-	return m, nil
+	return model.New(c)
 }
 
 func exists(path string) bool {

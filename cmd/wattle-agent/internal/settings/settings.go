@@ -12,6 +12,7 @@ import (
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/telemetry/cgroup"
 	"github.com/wattle-project/wattle/telemetry/grid"
+	"github.com/wattle-project/wattle/telemetry/model"
 	"github.com/wattle-project/wattle/telemetry/price"
 )
 
@@ -112,11 +113,32 @@ type Plugin struct {
 
 // Model tells the model of a machine without a meter what it cannot find out.
 type Model struct {
-	Family string       `yaml:"family"`
-	TDP    wattle.Watts `yaml:"tdp"`
-	Share  float64      `yaml:"share"`
+	// Family is the processor family, for example icelake or epyc4; empty finds it
+	// in /proc/cpuinfo. "wattle-agent doctor" says which is used.
+	Family string `yaml:"family"`
+	// Table is where the power of a family is from that both tables have: ccf
+	// (Cloud Carbon Footprint: the processors, with DRAM apart) or specpower
+	// (SPECpower_ssj2008: at the wall, memory included).
+	Table model.Table `yaml:"table"`
+	// TDP is the thermal design power of all sockets; the Teads curve over it
+	// replaces the tables.
+	TDP wattle.Watts `yaml:"tdp"`
+	// Curve is the power of the whole machine at the wall, memory included, at
+	// rising loads from 0 to 1; it replaces the tables and excludes a TDP.
+	Curve []model.Point `yaml:"curve"`
+	// Error is the relative error of the estimate: its bounds are that far from the
+	// tables or curve. 0.3 is 30 %.
+	Error float64 `yaml:"error"`
+	// Level is the estimate that is counted: low, central or high. The bounds are
+	// exported beside it as zones that overlap it.
+	Level model.Level `yaml:"level"`
+	// Share is the part of the machine of TDP or Curve that this system has, above 0
+	// to 1: 0.25 for 8 of 32 vCPUs.
+	Share float64 `yaml:"share"`
+	// Memory is the amount of DRAM; 0 reads /proc/meminfo.
 	Memory wattle.Bytes `yaml:"memory"`
-	VCPUs  int          `yaml:"vcpus"`
+	// VCPUs is the number of hardware threads; 0 reads /proc/cpuinfo.
+	VCPUs int `yaml:"vcpus"`
 }
 
 // Fake replaces every meter by a scripted one.
@@ -212,7 +234,7 @@ func Default() Settings {
 	}
 	return Settings{
 		Node: name, Listen: "127.0.0.1:9188", Interval: time.Second, Sys: "/sys", Proc: "/proc",
-		Meters:      Meters{Redfish: Redfish{Interval: 15 * time.Second}, IPMI: IPMI{Interval: 15 * time.Second}, Model: Model{Share: 1}},
+		Meters:      Meters{Redfish: Redfish{Interval: 15 * time.Second}, IPMI: IPMI{Interval: 15 * time.Second}, Model: Model{Share: 1, Error: model.DefaultError}},
 		Metrics:     Metrics{Functions: 5000, Detailed: 100},
 		Cgroups:     Cgroups{Mode: cgroup.Auto, Containers: true, MemoryEvery: 5 * time.Second},
 		Kubernetes:  Kubernetes{Enabled: "auto"},
