@@ -136,7 +136,7 @@ func (c *client) transportFailure(zone wattle.ZoneID, err error) *Failure {
 		err = u.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return c.fail(zone, TimedOut, err)
+		return c.fail(zone, TimedOut, fmt.Errorf("no complete answer within %s", c.timeout))
 	}
 	return c.fail(zone, Unreachable, err)
 }

@@ -36,10 +36,11 @@ type Config struct {
 	MaxBackoff time.Duration `yaml:"max_backoff"`
 	// MaxBody bounds one answer, after decompression, in bytes.
 	MaxBody wattle.Bytes `yaml:"max_body"`
-	// Jitter spreads each wait by ± this part of it, so that agents that start
-	// together do not ask together.
+	// Jitter spreads each wait by ± this part of it, and the first fetch over
+	// this part of Refresh, so that agents that start together do not ask together.
 	Jitter float64 `yaml:"jitter"`
-	// Seed seeds the jitter.
+	// Seed seeds the jitter. 0 draws one: agents that share a configuration
+	// would keep in step by a seed in it.
 	Seed uint64 `yaml:"seed"`
 	// Yearly gives or replaces yearly average life-cycle figures of the built-in table.
 	Yearly map[wattle.ZoneID]wattle.GramsPerKWh `yaml:"yearly"`
@@ -50,7 +51,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Refresh: 5 * time.Minute, ForecastRefresh: 30 * time.Minute, Horizon: 24 * time.Hour, Timeout: 15 * time.Second,
-		MaxBackoff: 15 * time.Minute, MaxBody: 8 * wattle.MiB, Jitter: 0.1, Seed: 1,
+		MaxBackoff: 15 * time.Minute, MaxBody: 8 * wattle.MiB, Jitter: 0.1,
 	}
 }
 

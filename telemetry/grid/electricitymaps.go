@@ -2,6 +2,7 @@ package grid
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -141,6 +142,9 @@ func (p *electricityMaps) points(zone wattle.ZoneID, raw []emPoint) ([]Point, in
 // finish tidies points and fails when no value is usable.
 func (c *client) finish(zone wattle.ZoneID, points []Point, period time.Duration) ([]Point, int, error) {
 	kept, refused := tidy(points, period)
+	if len(kept)+refused == 0 {
+		return nil, 0, c.fail(zone, Invalid, errors.New("the answer holds no value"))
+	}
 	if len(kept) == 0 {
 		return nil, refused, c.fail(zone, Invalid, fmt.Errorf("no usable value among %d (null, ≤ 0 or > %g g/kWh)", refused, float64(wattle.MaxIntensity)))
 	}

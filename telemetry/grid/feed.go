@@ -90,6 +90,7 @@ func (f *Feed) Run(ctx context.Context) error {
 
 // follow fetches the zones of one source, one request at a time, as they fall due.
 func (f *Feed) follow(ctx context.Context, s *source) {
+	s.start(f.now())
 	for {
 		zone, wait := s.next(f.now())
 		if sleep(ctx, wait) != nil {
@@ -148,7 +149,7 @@ func (f *Feed) fetchActual(ctx context.Context, s *source, zone wattle.ZoneID) e
 	}
 	if err == nil {
 		a.Points = upTo(a.Points, now)
-		f.update(key, s, func(r *record) { r.addActual(actualSegments(a, s.index), now); r.fetched = now })
+		f.update(key, s, func(r *record) { r.addActual(actualSegments(a, s.index), now) })
 	} else {
 		f.update(key, s, func(*record) {}) // the means move on with time
 	}
@@ -171,7 +172,7 @@ func (f *Feed) fetchForecast(ctx context.Context, s *source, zone wattle.ZoneID)
 		err = verify(key, fc.Key, s.name)
 	}
 	if err == nil {
-		f.update(key, s, func(r *record) { r.forecast = clip(forecastSegments(fc, s.index), now); r.fetched = now })
+		f.update(key, s, func(r *record) { r.addForecast(forecastSegments(fc, s.index), now) })
 	}
 	outcome := outcomeOf(err)
 	if err == nil && !fresh(fc.Points, now, s.desc.Period) {

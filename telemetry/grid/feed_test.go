@@ -77,7 +77,7 @@ func newFeed(t *testing.T, c Config, now func() time.Time, ps ...Provider) *Feed
 
 func deConfig() Config {
 	c := DefaultConfig()
-	c.Zones = []wattle.ZoneID{"DE"}
+	c.Zones, c.Jitter = []wattle.ZoneID{"DE"}, 0
 	return c
 }
 
@@ -301,7 +301,6 @@ func TestRunSchedule(t *testing.T) {
 		}
 		fail := func(err error) { mu.Lock(); fault = err; mu.Unlock() }
 		c := deConfig()
-		c.Jitter = 0
 		f := newFeed(t, c, time.Now, p)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)

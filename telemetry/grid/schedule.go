@@ -44,11 +44,34 @@ type zonePlan struct {
 
 func newSource(i int, s Source, c Config) *source {
 	out := &source{index: uint16(i), name: s.Provider.Name(), provider: s.Provider, desc: s.Provider.Describe(), zones: s.Zones, cfg: c,
-		random: rand.New(rand.NewPCG(c.Seed, uint64(i))), plan: map[wattle.ZoneID]*zonePlan{}}
+		random: seeded(c.Seed, i), plan: map[wattle.ZoneID]*zonePlan{}}
 	for _, z := range s.Zones {
 		out.plan[z] = &zonePlan{outcome: map[string]Outcome{}}
 	}
 	return out
+}
+
+// seeded returns the i-th source of jitter for seed, drawn by chance where it is 0.
+func seeded(seed uint64, i int) *rand.Rand {
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	return rand.New(rand.NewPCG(seed, uint64(i)))
+}
+
+// start spreads the first fetch, of zones that were never fetched; a file is read at once.
+func (s *source) start(now time.Time) {
+	if _, local := s.provider.(*csvFile); local {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := now.Add(time.Duration(float64(s.cfg.Refresh) * s.cfg.Jitter * s.random.Float64()))
+	for _, p := range s.plan {
+		if p.due.IsZero() {
+			p.due = first
+		}
+	}
 }
 
 // next returns the zone that is due first and how long until then.

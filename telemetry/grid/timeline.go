@@ -10,9 +10,7 @@ import (
 // record is what one source has said about one key.
 type record struct {
 	actual   []segment // the last seven days, ascending and disjoint
-	forecast []segment // of the newest forecast
-	// fetched is when the source last gave a good answer.
-	fetched time.Time
+	forecast []segment // the newest that was said of each moment, likewise
 }
 
 // actualSegments and forecastSegments are the only ways in which the two types
@@ -69,6 +67,12 @@ func overlay(top, under []segment) []segment {
 // addActual merges newer values over older ones and forgets what is past the window.
 func (r *record) addActual(s []segment, now time.Time) {
 	r.actual = clip(overlay(s, r.actual), now)
+}
+
+// addForecast lays a newer forecast over older ones. It often begins after now:
+// what was forecast for now stays, until an actual value takes its place.
+func (r *record) addForecast(s []segment, now time.Time) {
+	r.forecast = clip(overlay(s, r.forecast), now)
 }
 
 // clip cuts segments to the window around now that a table covers.

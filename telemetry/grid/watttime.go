@@ -86,7 +86,9 @@ type wtAnswer struct {
 func (p *wattTime) Actual(ctx context.Context, zone wattle.ZoneID, since time.Time) (Actual, error) {
 	now := p.now()
 	out := Actual{Key: p.Describe().key(zone), Provider: p.name, FetchedAt: now}
-	from := laterOf(since, now.Add(-historyWindow))
+	// An hour again: values are late, and the newest one may end after now. The
+	// service refuses an interval that ends before it starts.
+	from := laterOf(since.Add(-time.Hour), now.Add(-historyWindow))
 	answer, err := p.fetch(ctx, "/v3/historical", zone, url.Values{
 		"start": {from.UTC().Format(time.RFC3339)}, "end": {now.UTC().Format(time.RFC3339)}})
 	if err != nil {
