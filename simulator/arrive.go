@@ -7,6 +7,7 @@ import (
 	"github.com/wattle-project/wattle/scheduler"
 	"github.com/wattle-project/wattle/scheduler/power"
 	"github.com/wattle-project/wattle/scheduler/state"
+	"github.com/wattle-project/wattle/simulator/trace"
 )
 
 // arrive places one invocation, now or after waiting at the head of q; q is nil
@@ -14,7 +15,7 @@ import (
 // returns what was decided.
 func (r *run) arrive(w *waiting, q *fifo) wattle.Decision {
 	f := r.fns[w.fn]
-	r.request = wattle.Request{Sequence: w.seq, Function: f, Scale: float64(w.scale)}
+	r.request = wattle.Request{Sequence: w.seq, Function: f, Scale: w.scale}
 	if f.Params.Deadline > 0 {
 		r.slacken(w)
 	}
@@ -70,7 +71,7 @@ func (r *run) start(d *wattle.Decision, w *waiting) {
 	default:
 		ready = max(ready, s.ready) // joins an instance that may still be starting
 	}
-	p := piece{end: ready + int64(float64(d.Estimate.Exec)*float64(w.scale)), to: entire}
+	p := piece{end: ready + trace.Lasts(d.Estimate.Exec, w.scale), to: entire}
 	if w.work != nil || f.Params.Deadline > 0 && r.defers() {
 		p = r.cut(d, w, ready)
 	}
@@ -92,7 +93,7 @@ func (r *run) account(d *wattle.Decision, w *waiting, ready int64, p *piece) {
 	if cold {
 		l.spend(t, starting, e.StartEnergy.Micro(), r.now, ready)
 	}
-	l.spend(t, running, p.share(e.ExecEnergy.Times(float64(w.scale)).Micro()), ready, p.end)
+	l.spend(t, running, p.share(e.ExecEnergy.Times(w.scale).Micro()), ready, p.end)
 	if f.Concurrency <= 1 {
 		r.bill(t, f, r.now, ready, p.end)
 	}

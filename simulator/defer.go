@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/simulator/trace"
 )
 
 // work follows deferrable work from its first wait to its end.
@@ -120,7 +121,7 @@ func (r *run) cut(d *wattle.Decision, w *waiting, ready int64) piece {
 		w.work = &work{}
 	}
 	r.store.Promise(d, r.lasts(d, w))
-	exec := uint64(float64(d.Estimate.Exec) * float64(w.scale))
+	exec := uint64(trace.Lasts(d.Estimate.Exec, w.scale))
 	p := piece{from: w.work.done, to: entire}
 	p.end = ready + int64(muldiv(exec, entire-p.from, entire))
 	stop := r.now + int64(d.Run)

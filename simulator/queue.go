@@ -7,7 +7,7 @@ import (
 // waiting is a request that has not been placed yet.
 type waiting struct {
 	fn    int32
-	scale float32
+	scale float64
 	at    int64
 	seq   uint64
 	// work is what is known of deferrable work beyond its arrival, nil until it

@@ -399,7 +399,7 @@ func randomRun(t *testing.T, rt *rapid.T) (*Config, []trace.Arrival) {
 	few := rapid.IntRange(1, len(c.Functions)).Draw(rt, "functions")
 	for range n {
 		at += rapid.Int64Range(0, 2*minutes*60*second/int64(n)/1000).Draw(rt, "gap") * 1000
-		arrivals = append(arrivals, trace.Arrival{At: at, Function: int32(rapid.IntRange(0, few-1).Draw(rt, "fn")), Scale: float32(rapid.IntRange(1, 4000).Draw(rt, "scale")) / 1024})
+		arrivals = append(arrivals, trace.Arrival{At: at, Function: int32(rapid.IntRange(0, few-1).Draw(rt, "fn")), Scale: float64(rapid.IntRange(1, 4000).Draw(rt, "scale")) / 1024})
 		c.Explain = append(c.Explain, uint64(len(c.Explain)))
 	}
 	c.Trace = scripted{functions: len(c.Functions), length: c.Horizon, arrivals: arrivals}

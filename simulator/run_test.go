@@ -61,7 +61,7 @@ func (s *poissonSource) Next(buf []trace.Arrival) ([]trace.Arrival, error) {
 			if s.p.service != nil {
 				scale = s.p.service(&s.rng[i])
 			}
-			buf = append(buf, trace.Arrival{At: int64(s.next[i] * 1e9), Function: int32(i), Scale: float32(scale)})
+			buf = append(buf, trace.Arrival{At: int64(s.next[i] * 1e9), Function: int32(i), Scale: float64(float32(scale))})
 			s.next[i] += s.rng[i].Exponential() / s.p.rates[i]
 		}
 	}

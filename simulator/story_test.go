@@ -302,7 +302,7 @@ func (s *experiment) script(d *datadriven.TestData) scripted {
 		}
 		a := trace.Arrival{At: int64(span(w)), Function: int32(fn), Scale: 1}
 		if len(w) > 2 {
-			a.Scale = float32(decimal(w[2:]))
+			a.Scale = decimal(w[2:])
 		}
 		tr.arrivals = append(tr.arrivals, a)
 	}

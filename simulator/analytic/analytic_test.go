@@ -69,7 +69,7 @@ func TestQueuesFollowTheRecursion(t *testing.T) {
 		at := int64(0)
 		for range rapid.IntRange(1, 60).Draw(rt, "arrivals") {
 			at += rapid.Int64Range(0, 1000).Draw(rt, "gap") * int64(time.Millisecond)
-			s.Script = append(s.Script, trace.Arrival{At: at, Scale: float32(rapid.IntRange(1, 4096).Draw(rt, "service")) / 1024})
+			s.Script = append(s.Script, trace.Arrival{At: at, Scale: float64(rapid.IntRange(1, 4096).Draw(rt, "service")) / 1024})
 		}
 		wait, longest := Recursion(s.Script, s.Mean, int(s.Servers*s.Concurrency))
 		o, err := Observe(context.Background(), s)

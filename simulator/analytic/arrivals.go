@@ -124,7 +124,7 @@ func (s *source) Next(buf []trace.Arrival) ([]trace.Arrival, error) {
 		g := &s.streams[i]
 		for ; g.next < min(s.until, length); g.step(&s.a.System) {
 			for range max(s.a.Batch, 1) {
-				buf = append(buf, s.a.hand(trace.Arrival{At: int64(math.Round(g.next * 1e9)), Function: int32(i), Scale: float32(g.scale(s.a.Service))}))
+				buf = append(buf, s.a.hand(trace.Arrival{At: int64(math.Round(g.next * 1e9)), Function: int32(i), Scale: g.scale(s.a.Service)}))
 			}
 		}
 	}
@@ -134,7 +134,7 @@ func (s *source) Next(buf []trace.Arrival) ([]trace.Arrival, error) {
 
 // hand counts an arrival that is handed out.
 func (a *arrivals) hand(x trace.Arrival) trace.Arrival {
-	a.total += float64(float64(x.Scale) * a.mean(int(x.Function)))
+	a.total += float64(x.Scale * a.mean(int(x.Function)))
 	return x
 }
 

@@ -182,7 +182,7 @@ func Recursion(arrivals []trace.Arrival, mean float64, servers int) (wait, longe
 	for _, a := range arrivals {
 		begin := max(a.At, free[0])
 		sum += float64(begin - a.At)
-		free[0] = begin + int64(float64(seconds(mean))*float64(a.Scale))
+		free[0] = begin + trace.Lasts(seconds(mean), a.Scale)
 		most = max(most, free[0]-a.At)
 		slices.Sort(free)
 	}

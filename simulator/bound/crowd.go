@@ -76,7 +76,7 @@ func newCrowd(ctx context.Context, c *simulator.Config, m *model) (*crowd, error
 		}
 		w.starts[a.Function] = f.quickest.Seconds()
 		w.stays = append(w.stays, stay{
-			match: series[a.Function].pair(f, a, m, rule{}), at: a.At, end: a.At + int64(float64(f.fast)*float64(a.Scale)), fn: a.Function,
+			match: series[a.Function].pair(f, a, m, rule{}), at: a.At, end: a.At + trace.Lasts(f.fast, a.Scale), fn: a.Function,
 		})
 	})
 	return w, err

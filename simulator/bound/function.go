@@ -170,7 +170,7 @@ func (f *function) cheapest(a *trace.Arrival) wattle.USD {
 	best := math.Inf(1)
 	for i := range f.ways {
 		w := &f.ways[i]
-		best = min(best, w.perRun+float64(w.usd*float64(a.Scale)))
+		best = min(best, w.perRun+float64(w.usd*a.Scale))
 	}
 	return wattle.USD(best)
 }
@@ -217,11 +217,11 @@ func (m *model) price(w *runWay, k int, scale float64) float64 {
 // the least of the slots that it can touch; one past the horizon counts nothing.
 func (f *function) run(m *model, a *trace.Arrival, k int, rate wattle.GramsPerSecond) choice {
 	best := choice{cost: math.Inf(1), way: -1}
-	scale := float64(a.Scale)
+	scale := a.Scale
 	c := f.costs(m, k)
 	for i := range f.ways {
 		w := &f.ways[i]
-		end := a.At + int64(f.start) + int64(float64(w.exec)*scale)
+		end := a.At + int64(f.start) + trace.Lasts(w.exec, scale)
 		g, net := c.grams[i], c.net[i]
 		if end >= int64(m.cfg.Horizon) {
 			g = 0

@@ -71,7 +71,7 @@ func (u *uses) pair(f *function, a *trace.Arrival, m *model, r rule) match {
 		u.idle = u.idle[:n-1]
 		p.together, p.apart = f.until(m, a.At)-f.until(m, p.since), p.apart+r.leaving(f, m, p.since)
 	}
-	u.push(a.At + int64(float64(f.fast)*float64(a.Scale)))
+	u.push(a.At + trace.Lasts(f.fast, a.Scale))
 	return p
 }
 

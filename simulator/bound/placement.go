@@ -186,7 +186,7 @@ func (m *model) add(out []*PlacementBound, series [][]uses, a *trace.Arrival) {
 			}
 		}
 	}
-	least := f.until(m, a.At+int64(float64(f.fast)*float64(a.Scale))) - f.until(m, a.At)
+	least := f.until(m, a.At+trace.Lasts(f.fast, a.Scale)) - f.until(m, a.At)
 	for i, b := range out {
 		b.Invocations++
 		b.Cost += cost

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/scheduler"
+	"github.com/wattle-project/wattle/simulator/trace"
 )
 
 // site is a target for one function: what a run of scale 1 and a start take there.
@@ -128,7 +129,7 @@ func (p *roster) serve(c *course, home []int) {
 		if i+1 < len(c.at) {
 			next = c.at[i+1]
 		}
-		p.place(home[p.m.slotOf(at)], int32(i), at, float64(c.scale[i]), next)
+		p.place(home[p.m.slotOf(at)], int32(i), at, c.scale[i], next)
 	}
 	for n := range p.sites {
 		p.drop(n)
@@ -173,7 +174,7 @@ func (p *roster) place(n int, i int32, at int64, scale float64, next int64) {
 	for k := len(p.busy[n]) - 1; k >= 0 && p.busy[n][k].at <= at; k-- {
 		p.free[n], p.busy[n] = append(p.free[n], p.busy[n][k]), p.busy[n][:k]
 	}
-	joules, end := float64(s.joules*scale), at+int64(float64(s.exec)*scale)
+	joules, end := float64(s.joules*scale), at+trace.Lasts(time.Duration(s.exec), scale)
 	warm := p.m.spend(s.cluster, joules, s.hold, at, end)
 	x := step{site: int32(n), how: cold, from: -1}
 	least := p.m.spend(s.cluster, s.start, s.hold, at, at+s.time) + p.m.spend(s.cluster, joules, s.hold, at+s.time, end+s.time)

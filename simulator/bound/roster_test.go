@@ -160,7 +160,7 @@ func drawCourses(t *rapid.T) *simulator.Config {
 		})
 		at, pace := int64(time.Minute), rapid.IntRange(1, 200).Draw(t, "pace")
 		for at < int64(c.Horizon) && len(l.all) < 600 {
-			l.all = append(l.all, trace.Arrival{At: at, Function: int32(n + 1), Scale: rapid.Float32Range(0.2, 2).Draw(t, "scale")})
+			l.all = append(l.all, trace.Arrival{At: at, Function: int32(n + 1), Scale: rapid.Float64Range(0.2, 2).Draw(t, "scale")})
 			at += int64(rapid.IntRange(1, pace*1000).Draw(t, "gap")) * int64(time.Millisecond)
 			at += 7 // no two uses end together, of which the engine might take the other
 		}

@@ -12,7 +12,7 @@ import (
 // course is the arrivals of one function, in time.
 type course struct {
 	at    []int64
-	scale []float32
+	scale []float64
 }
 
 // gather adds an arrival to the course of its function, where instances serve one
@@ -95,7 +95,7 @@ func (s *stock) order() {
 	n := len(s.course.at)
 	s.nodes, s.ends = s.nodes[:0], s.ends[:0]
 	for i, at := range s.course.at {
-		end := at + int64(float64(s.f.fast)*float64(s.course.scale[i]))
+		end := at + trace.Lasts(s.f.fast, s.course.scale[i])
 		s.ends = append(s.ends, end)
 		s.nodes = append(s.nodes, node{at: at, arrival: int32(i)}, node{at: end, arrival: int32(i), end: true})
 	}

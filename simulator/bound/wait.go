@@ -26,9 +26,9 @@ func (f *function) wait(m *model, a *trace.Arrival, rate wattle.GramsPerSecond) 
 	best := choice{cost: math.Inf(1), way: -1}
 	for i := range f.ways {
 		w := &f.ways[i]
-		length := int64(float64(w.exec) * float64(a.Scale))
-		x := m.window(f, w, a.At, latest, length, float64(a.Scale))
-		x.seconds, x.way = w.network+float64(w.exec.Seconds()*float64(a.Scale)), i
+		length := trace.Lasts(w.exec, a.Scale)
+		x := m.window(f, w, a.At, latest, length, a.Scale)
+		x.seconds, x.way = w.network+float64(w.exec.Seconds()*a.Scale), i
 		x.cost = x.grams + x.price + float64(float64(rate)*x.seconds)
 		if x.cost < best.cost {
 			best = x
@@ -91,8 +91,8 @@ func (m *model) during(f *function, w *runWay, at, length int64, scale float64) 
 // stretches is a relaxation of the cheapest stretches from the arrival to the
 // latest start plus twice the execution, half of which may go into start-ups.
 func (f *function) stretches(m *model, a *trace.Arrival, latest int64, rate wattle.GramsPerSecond) choice {
-	scale := float64(a.Scale)
-	end, horizon := latest+2*int64(float64(f.slow)*scale), int64(m.cfg.Horizon)
+	scale := a.Scale
+	end, horizon := latest+2*trace.Lasts(f.slow, scale), int64(m.cfg.Horizon)
 	x := choice{way: -1, seconds: math.Inf(1)}
 	for i := range f.ways {
 		w := &f.ways[i]

@@ -21,9 +21,9 @@ func scripted(name string, n int, most uint64, even bool) (out []trace.Arrival) 
 		if r.Below(3) > 0 {
 			at += int64(r.Below(most + 1))
 		}
-		scale := float32(1)
+		scale := 1.0
 		if !even {
-			scale = float32(1+r.Below(2047)) / 1024
+			scale = float64(1+r.Below(2047)) / 1024
 		}
 		out = append(out, trace.Arrival{At: at * 1e6, Scale: scale})
 	}

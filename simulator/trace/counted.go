@@ -56,11 +56,14 @@ func newSpreads(functions []Function, measured []percentiles) spreads {
 // tiny stands for a time of 0, because a Scale of 0 has another meaning.
 const tiny = 1e-9
 
+// single is a Scale that is drawn: 24 bits of it are enough.
+func single(scale float64) float64 { return max(tiny, float64(float32(scale))) }
+
 // scale fills in the Scale of arrivals of f.
 func (s *spreads) scale(a []Arrival, f int32, stream *random.Stream, t *random.Tables) {
 	if s.measured != nil && s.measured[f][len(percentiles{})-1] > 0 {
 		for i := range a {
-			a[i].Scale = max(tiny, float32(s.measured[f].at(stream.Float64())))
+			a[i].Scale = single(s.measured[f].at(stream.Float64()))
 		}
 		return
 	}
@@ -69,7 +72,7 @@ func (s *spreads) scale(a []Arrival, f int32, stream *random.Stream, t *random.T
 		return
 	}
 	for i := range a {
-		a[i].Scale = max(tiny, float32(t.Lognormal(stream, sigma)))
+		a[i].Scale = single(t.Lognormal(stream, sigma))
 	}
 }
 

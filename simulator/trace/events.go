@@ -27,9 +27,8 @@ type eventTrace struct {
 	rows      map[identity]int32 // → function of the file
 	kept      []int32            // function of the file → function of the table, or −1
 	functions []Function
-	seconds   []float64 // per function of the table: mean duration
-	disorder  int64     // the most that a row begins before one above it
-	first     int       // the window in minutes
+	disorder  int64 // the most that a row begins before one above it
+	first     int   // the window in minutes
 	end       int
 }
 
@@ -83,6 +82,7 @@ func readEventFiles(files []tabular.File, c Config, cols columns) (Trace, error)
 type event struct {
 	start    int64 // ns since the trace began
 	seconds  float64
+	timed    bool  // the row says how long it took
 	function int32 // of the file
 }
 
@@ -116,7 +116,7 @@ func (t *eventTrace) scan() error {
 
 // measure reads again for what the window holds of each function.
 func (t *eventTrace) measure() error {
-	sums := make([]float64, len(t.functions))
+	sums, timed := make([]float64, len(t.functions)), make([]bool, len(t.functions))
 	s := &eventReader{trace: t}
 	for {
 		e, err := s.next()
@@ -129,16 +129,17 @@ func (t *eventTrace) measure() error {
 		if t.inside(e.start) {
 			t.functions[e.function].Invocations++
 			sums[e.function] += e.seconds
+			timed[e.function] = timed[e.function] || e.timed
 		}
 	}
-	return t.choose(sums)
+	return t.choose(sums, timed)
 }
 
 func (t *eventTrace) inside(start int64) bool {
 	return start >= int64(t.first)*window && start < int64(t.end)*window
 }
 
-func (t *eventTrace) choose(sums []float64) error {
+func (t *eventTrace) choose(sums []float64, timed []bool) error {
 	var matching []int32
 	for i, f := range t.functions {
 		if f.Invocations > 0 && t.config.matches(f.ID) {
@@ -154,12 +155,11 @@ func (t *eventTrace) choose(sums []float64) error {
 		t.kept[i] = -1
 	}
 	t.functions = pick(t.functions, chosen)
-	t.seconds = make([]float64, len(chosen))
 	for i, old := range chosen {
 		t.kept[old] = int32(i)
 		f := &t.functions[i]
-		t.seconds[i] = sums[old] / float64(f.Invocations)
-		if f.Mean = time.Duration(math.Round(float64(t.seconds[i] * 1e9))); f.Mean == 0 {
+		f.Mean = time.Duration(math.Round(float64(sums[old] / float64(f.Invocations) * 1e9)))
+		if f.Instant = timed[old] && f.Mean == 0; !timed[old] {
 			f.Sigma = t.config.Sigma
 		}
 	}
@@ -223,12 +223,12 @@ func (s *eventSource) hold(e event) {
 		return
 	}
 	a := Arrival{At: e.start, Function: f, Scale: 1}
-	switch mean, sigma := t.seconds[f], t.functions[f].Sigma; {
+	switch mean, sigma := t.functions[f].Mean, t.functions[f].Sigma; {
 	case mean > 0:
-		a.Scale = max(tiny, float32(e.seconds/mean))
+		a.Scale = max(tiny, math.Round(float64(e.seconds*1e9))/float64(mean))
 	case sigma > 0:
 		stream := s.streams[f].At(uint64(e.start))
-		a.Scale = max(tiny, float32(s.tables.Lognormal(&stream, sigma)))
+		a.Scale = single(s.tables.Lognormal(&stream, sigma))
 	}
 	s.pending = append(s.pending, a)
 }
@@ -330,6 +330,7 @@ func (r *eventReader) event() (event, error) {
 		if e.seconds, err = r.table.Float(r.at[2], 0, maxSeconds); err != nil {
 			return event{}, err
 		}
+		e.timed = true
 	}
 	if r.trace.columns.ends {
 		when -= e.seconds

@@ -59,9 +59,17 @@ type Arrival struct {
 	At int64
 	// Function is the position in the trace's function table.
 	Function int32
-	// Scale multiplies the function's mean execution time. Its mean over a
-	// function's arrivals is 1, and it is never 0.
-	Scale float32
+	// Scale multiplies the function's mean execution time: see Lasts. Its mean over
+	// a function's arrivals is 1, and it is never 0.
+	Scale float64
+}
+
+// Lasts is what scale times a mean takes, cut to whole nanoseconds. What a rounded
+// scale is short of by an ulp or two is made good first: a scale of d/mean lasts
+// d, to the nanosecond, if d is under 2^50 ns, 13 days.
+func Lasts(mean time.Duration, scale float64) int64 {
+	const ulps = 1 + 0x1p-51
+	return int64(float64(float64(mean)*scale) * ulps)
 }
 
 // Function is what a trace knows of one function.
@@ -76,8 +84,10 @@ type Function struct {
 	Profile string
 	// Trigger is what starts it ("http", "timer", …), or empty.
 	Trigger string
-	// Mean is the mean execution time, 0 where the trace does not say.
-	Mean time.Duration
+	// Mean is the mean execution time, 0 where the trace does not say, unless
+	// Instant: then it says that executions take no time.
+	Mean    time.Duration
+	Instant bool
 	// Sigma is the standard deviation of the logarithm of Scale where Scale is
 	// drawn from a lognormal distribution, and 0 otherwise.
 	Sigma float64

@@ -405,7 +405,7 @@ func TestSameBytesEverywhere(t *testing.T) {
 	for p := range trace.Burst + 1 {
 		c.Placement = p
 		for _, a := range arrivals(t, read(t, trace.Counts, folder(t, files), c)) {
-			fmt.Fprintf(h, "%d %d %x\n", a.At, a.Function, math.Float32bits(a.Scale))
+			fmt.Fprintf(h, "%d %d %x\n", a.At, a.Function, math.Float32bits(float32(a.Scale)))
 		}
 	}
 	const want = "bee822d8e792d771"
@@ -434,4 +434,20 @@ func TestNextAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { buf, _ = s.Next(buf) }); n != 0 || len(buf) != 4000 {
 		t.Fatalf("%g allocations for a window of %d, want 0 for 4,000", n, len(buf))
 	}
+}
+
+// A scale of d/mean lasts d, to the nanosecond, and a drawn one of 24 bits what
+// whole arithmetic says.
+func TestLasts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		mean := rapid.Int64Range(1, 1<<40).Draw(t, "mean")
+		d := rapid.Int64Range(1, 1<<50).Draw(t, "duration")
+		if got := trace.Lasts(time.Duration(mean), float64(d)/float64(mean)); got != d {
+			t.Fatalf("%d of a mean of %d lasts %d", d, mean, got)
+		}
+		k := rapid.Int64Range(1, 1<<24).Draw(t, "scale")
+		if got, want := trace.Lasts(time.Duration(mean), float64(k)/(1<<12)), mean*(k>>12)+mean*(k&4095)>>12; mean < 1<<29 && got != want {
+			t.Fatalf("%d/4096 of %d lasts %d, want %d", k, mean, got, want)
+		}
+	})
 }

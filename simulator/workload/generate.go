@@ -79,7 +79,7 @@ func (g *generator) Emit(dst []trace.Arrival, f int32, _, to int64) ([]trace.Arr
 	for at < to {
 		a := trace.Arrival{At: at, Function: f, Scale: 1}
 		if sigma > 0 {
-			a.Scale = max(tiny, float32(tables.Lognormal(&s.stream, sigma)))
+			a.Scale = max(tiny, float64(float32(tables.Lognormal(&s.stream, sigma)))) // 24 bits are enough
 		}
 		dst = append(dst, a)
 		at = g.advance(s, p)

@@ -208,7 +208,7 @@ func TestSameBytesEverywhere(t *testing.T) {
 	}
 	h := fnv.New64a()
 	for _, a := range generate(t, specs, workload.DefaultConfig()) {
-		fmt.Fprintf(h, "%d %d %x\n", a.At, a.Function, math.Float32bits(a.Scale))
+		fmt.Fprintf(h, "%d %d %x\n", a.At, a.Function, math.Float32bits(float32(a.Scale)))
 	}
 	const want = "9b94599d39212c00"
 	if got := fmt.Sprintf("%016x", h.Sum64()); got != want {

@@ -120,6 +120,14 @@ func nonzero[T comparable](get func(*Function) T) func(*Function) (T, bool) {
 	}
 }
 
+// execution is the mean of a function that no setting gives another.
+func execution(t *trace.Function) time.Duration {
+	if t.Instant {
+		return 0
+	}
+	return cmp.Or(t.Mean, 100*time.Millisecond)
+}
+
 func (f *File) function(t *trace.Function, l []*Function) (wattle.Function, []string) {
 	memory := first(l, quantityOf(func(x *Function) bytes { return x.Memory }), cmp.Or(t.Memory, 256*wattle.MiB))
 	memory = (memory + wattle.MiB - 1) / wattle.MiB * wattle.MiB // reservations are in whole MiB
@@ -138,7 +146,7 @@ func (f *File) function(t *trace.Function, l []*Function) (wattle.Function, []st
 		In:            first(l, quantityOf(func(x *Function) bytes { return x.In }), 0),
 		Out:           first(l, quantityOf(func(x *Function) bytes { return x.Out }), 0),
 		Profile: wattle.Profile{
-			Exec:  first(l, durationOf(func(x *Function) Duration { return x.Exec }), cmp.Or(t.Mean, 100*time.Millisecond)),
+			Exec:  first(l, durationOf(func(x *Function) Duration { return x.Exec }), execution(t)),
 			Sigma: first(l, pointerOf(func(x *Function) *float64 { return x.Sigma }), t.Sigma),
 
 			Provision:              first(l, durationOf(func(x *Function) Duration { return x.Provision }), 125*time.Millisecond),

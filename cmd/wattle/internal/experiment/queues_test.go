@@ -25,7 +25,7 @@ func TestQueuesOfAnExperimentFollowTheRecursion(t *testing.T) {
 			at += int64(r.IntN(2000 / (instances * places)))
 			ms := 1 + r.IntN(1800)
 			rows += fmt.Sprintf("%d.%03d,f,%g\n", at/1000, at%1000, float64(ms)/1000)
-			arrivals = append(arrivals, trace.Arrival{At: at * 1e6, Scale: float32(ms) / 1024})
+			arrivals = append(arrivals, trace.Arrival{At: at * 1e6, Scale: float64(ms) / 1024})
 			work += float64(ms) / 1000 / 2000
 		}
 		file := filepath.Join(t.TempDir(), "events.csv")
@@ -49,7 +49,7 @@ bounds: {placement: false}
 		const rtt = 0.002
 		res := out[0].Result
 		wait, longest := analytic.Recursion(arrivals, 1.024, instances*places)
-		if got := res.Latency.Mean().Seconds() - rtt; res.Invocations != 2000 || math.Abs(got-work-wait) > 1e-4 {
+		if got := res.Latency.Mean().Seconds() - rtt; res.Invocations != 2000 || math.Abs(got-work-wait) > 1e-8 {
 			t.Errorf("case %d: %d served, %.6f s in the system on average, want %.6f", n, res.Invocations, got, wait+work)
 		}
 		if got := res.Latency.Quantile(1).Seconds() - rtt; math.Abs(got-longest) > 1e-3 {
