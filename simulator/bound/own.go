@@ -12,6 +12,9 @@ import (
 const OwnSpace = "the instances that the policy held itself, in every slot for as long as it did, but each at the " +
 	"cheapest place of the slot; every invocation runs at its cheapest place; starts are free; capacity and limits are ignored"
 
+// OwnBrief is OwnSpace in a few words.
+const OwnBrief = "own instances at each slot's cheapest place; no capacity; the least"
+
 // Own is the least carbon of runs that hold instances exactly as they did, but
 // elsewhere: what is above it is the cost of where things ran, what is below it
 // that of how long instances were kept. results must have Held and be of c's

@@ -40,9 +40,9 @@ type Point struct {
 
 // PlacementBound is what no policy of its action space stays below.
 type PlacementBound struct {
-	// Name is short, Space says what is ranged over, Method how.
-	Name, Space, Method string
-	Invocations         int64
+	// Name is short, Space says what is ranged over, Method how. Brief is Space in a few words.
+	Name, Space, Method, Brief string
+	Invocations                int64
 	// Points has one entry per rate asked for.
 	Points []Point
 	// Cost is the least money, each invocation on its cheapest target.
@@ -131,6 +131,17 @@ func (m *model) where(room string) string {
 	return when + ", on any target whose device, isolation and residency fit; limits of policies are ignored; " + room
 }
 
+// brief is what a space leaves free, with what all spaces have in common, in a few words.
+func (m *model) brief(free string) string {
+	if m.waits() {
+		free += ", any start in slack"
+	}
+	if m.prices != nil {
+		return free + "; room priced"
+	}
+	return free + "; no capacity"
+}
+
 // spaces makes the bounds, still empty.
 func (m *model) spaces(o Options) []*PlacementBound {
 	room := "capacity does not bind"
@@ -149,9 +160,11 @@ func (m *model) spaces(o Options) []*PlacementBound {
 	var out []*PlacementBound
 	for _, r := range rules {
 		b := &PlacementBound{Name: "hindsight", Space: where + "; any keep-alive and pre-warm with hindsight", Method: method, rule: r}
+		b.Brief = m.brief("any place, keep-alive and pre-warm")
 		if r.fixed {
 			b.Name = "keep " + short(r.keep)
 			b.Space = fmt.Sprintf("%s; every instance is kept for exactly %s after its last use", where, short(r.keep))
+			b.Brief = m.brief("any place, kept for " + short(r.keep))
 		}
 		for _, rate := range o.Rates {
 			b.Points = append(b.Points, Point{Rate: rate})
@@ -224,6 +237,7 @@ func (m *model) keep(b *PlacementBound, series []uses) {
 	if b.rule.fixed && b.rule.keep == 0 && !m.mixed && m.courses != nil {
 		b.rule.alone = true
 		b.Space += ", so that each serves once"
+		b.Brief += "; each serves once"
 	}
 	s := stock{m: m, rule: b.rule}
 	for i, f := range m.fns {

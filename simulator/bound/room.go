@@ -34,6 +34,7 @@ func (m *model) capped(ctx context.Context, bare, free *PlacementBound, plans bo
 	}
 	c.Name = "capped"
 	c.Space = m.where(room) + "; any keep-alive with hindsight, no pre-warm"
+	c.Brief = "any place and keep-alive, no pre-warm; all fits the pools together"
 	c.Method += ", waits at Lagrangian prices of the scarcer room, the gap being to waits that fit"
 	return &c, nil
 }

@@ -223,7 +223,9 @@ type Series struct {
 type Bound struct {
 	Name string `json:"name"`
 	// ActionSpace says what the solver could choose and what was fixed.
+	// Brief is the same in a few words, for tables.
 	ActionSpace string `json:"action_space"`
+	Brief       string `json:"brief,omitempty"`
 	Method      string `json:"method,omitempty"`
 	// CarbonG is comparable with Carbon.OperationalG.
 	CarbonG float64 `json:"carbon_g"`

@@ -3,6 +3,7 @@ package report
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // intervalSection shows 95 % intervals over seeds.
@@ -74,8 +75,8 @@ func boundSection(d *Document) (section, bool) {
 	gs, js, ts, us := scaleFor(grams, g...), scaleFor(joules, j...), scaleFor(seconds, t...), scaleFor(dollars, u...)
 	s := section{
 		Title: "Bounds",
-		Note: "The least that any policy with this action space can reach, for each figure by itself; the gap is how much of the carbon is unproven: " +
-			"the distance to a plan that was found, or where that is not said to the nearest policy. " +
+		Note: "The least that any policy with this action space can reach, for each figure by itself; the gap is how much of the carbon is unproven where it is " +
+			"to a plan that was found (the duality gap); to the best policy it is how far that is from the bound, and no duality gap. " +
 			"A bound holds for the policies named: those of this run that stayed in its action space.",
 		Columns: []column{
 			{Name: "bound", Text: true},
@@ -84,6 +85,7 @@ func boundSection(d *Document) (section, bool) {
 			{Name: "mean lat.", Unit: ts.unit},
 			{Name: "cost", Unit: us.unit},
 			{Name: "gap", Unit: "%"},
+			{Name: "to", Text: true},
 			{Name: "action space", Text: true},
 		},
 	}
@@ -91,7 +93,7 @@ func boundSection(d *Document) (section, bool) {
 		b := &d.Bounds[i]
 		s.Rows = append(s.Rows, []cell{
 			{Text: b.Name}, {Text: gs.text(b.CarbonG)}, known(js, b.EnergyJ), known(ts, b.LatencyMeanS), known(us, b.CostUSD),
-			b.gap(), {Text: "holds for " + d.held(b.Name) + "; " + sentence(b.ActionSpace, b.Method)},
+			b.gap(), b.to(), {Text: d.held(b.Name) + ": " + b.space()},
 		})
 	}
 	return s, true
@@ -108,7 +110,23 @@ func (b *Bound) gap() cell {
 	return cell{Text: scaleFor(share).text(b.DualityGap)}
 }
 
-// held names the policies that a bound holds for, all of them if they are few.
+// to says what the gap is to.
+func (b *Bound) to() cell {
+	if b.GapTo == "" || b.GapTo == "policy" && b.Unreached {
+		return cell{Text: "–", Quiet: true}
+	}
+	return cell{Text: b.GapTo}
+}
+
+// space is the action space in a few words, where there are such.
+func (b *Bound) space() string {
+	if b.Brief != "" {
+		return b.Brief
+	}
+	return sentence(b.ActionSpace, b.Method)
+}
+
+// held names the policies that a bound holds for, all of them if few and short.
 func (d *Document) held(bound string) string {
 	of := d.covers(bound)
 	switch {
@@ -123,7 +141,10 @@ func (d *Document) held(bound string) string {
 	for i, p := range of {
 		names[i] = d.Policies[p].Name
 	}
-	return strings.Join(names, ", ")
+	if s := strings.Join(names, ", "); len(of) == 1 || utf8.RuneCountInString(s) <= 30 {
+		return s
+	}
+	return d.who(of) + " policies"
 }
 
 // known renders a value of which 0 means "not computed".

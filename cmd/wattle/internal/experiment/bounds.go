@@ -137,6 +137,7 @@ const ownInstances = "placement"
 func (e *Experiment) compareOwn(d *report.Document, all *Least, outcomes []Outcome) {
 	b := report.Bound{
 		Name: ownInstances, ActionSpace: bound.OwnSpace + "; each policy has its own bound, of which the least is shown",
+		Brief:  bound.OwnBrief,
 		Method: "per invocation the least execution, per slot the least hold", CarbonG: math.Inf(1), EnergyJ: math.Inf(1), DualityGap: math.Inf(1), GapTo: "policy",
 	}
 	for i := range d.Policies {
@@ -162,7 +163,7 @@ func (e *Experiment) compareOwn(d *report.Document, all *Least, outcomes []Outco
 func average(bounds [][]*bound.PlacementBound, n int) report.Bound {
 	first := bounds[0][n]
 	w, last := 1/float64(len(bounds)), len(first.Points)-1
-	b := report.Bound{Name: first.Name, ActionSpace: first.Space, Method: first.Method, Front: make([]report.FrontPoint, last), CarbonSlotsG: make([]float64, len(first.Slots))}
+	b := report.Bound{Name: first.Name, ActionSpace: first.Space, Brief: first.Brief, Method: first.Method, Front: make([]report.FrontPoint, last), CarbonSlotsG: make([]float64, len(first.Slots))}
 	for _, seed := range bounds {
 		x := seed[n]
 		count := float64(x.Invocations)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/wattle-project/wattle/policies/library"
 )
@@ -135,6 +136,9 @@ fleet:
 			want := c.to
 			if b.Name == ownInstances || b.Name == "capped" && c.more != "" && b.GapTo == "plan" {
 				want = b.GapTo // waits that fit may be repaired though work waits
+			}
+			if n := utf8.RuneCountInString(b.Brief); n == 0 || n > 75 {
+				t.Errorf("%q: %s is said in %d letters, want two lines of a table at most: %q", c.more, b.Name, n, b.Brief)
 			}
 			if seen[b.Name] = b.DualityGap; b.GapTo != want || b.DualityGap < 0 {
 				t.Errorf("%q: %s has the gap %g to a %s, want to a %s", c.more, b.Name, b.DualityGap, b.GapTo, want)
