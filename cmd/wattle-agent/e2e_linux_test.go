@@ -310,12 +310,15 @@ func TestAgentNeedsOneCapabilityOnly(t *testing.T) {
 
 // TestShortLivedWorkIsChargedLikeLong runs processes of 50 ms beside a steady
 // one in real cgroups under a fake meter of constant power, and compares the
-// joules that the agent serves for each second of processor time.
+// joules that the agent serves for each second of processor time. A third is
+// busy from before the first to after the last of them: else an interval at
+// either end, in which one of the two runs alone for a part, is all its own.
 func TestShortLivedWorkIsChargedLikeLong(t *testing.T) {
 	root, group := cgroupV2(t)
 	base := filepath.Join(root, group)
 	mkdir(t, filepath.Join(base, "fn-steady"))
 	mkdir(t, filepath.Join(base, "fn-short"))
+	mkdir(t, filepath.Join(base, "fn-rest"))
 	tree := newPowercap(t, map[string]float64{"intel-rapl:0": 100}, twoSockets()[0])
 	config := filepath.Join(t.TempDir(), "agent.yaml")
 	if err := os.WriteFile(config, []byte("attribution: {idle: {package: 0.001W}}\n"), 0o644); err != nil {
@@ -324,6 +327,8 @@ func TestShortLivedWorkIsChargedLikeLong(t *testing.T) {
 	a := startOn(t, tree, nil, "--config", config, "--cgroup-root", root, "--cgroup-pattern", `^/`+group+`/fn-(?P<function>[a-z]+)[0-9]*$`)
 	time.Sleep(5 * interval)
 
+	rest := burner(t, filepath.Join(base, "fn-rest"), 9*time.Second)
+	time.Sleep(2 * interval)
 	steady := burner(t, filepath.Join(base, "fn-steady"), 6*time.Second)
 	done := make(chan struct{})
 	go func() { defer close(done); _ = steady.Wait() }()
@@ -345,6 +350,9 @@ func TestShortLivedWorkIsChargedLikeLong(t *testing.T) {
 		}
 	}
 	long := steady.ProcessState.UserTime() + steady.ProcessState.SystemTime()
+	if err := rest.Wait(); err != nil {
+		t.Fatal(err)
+	}
 	time.Sleep(5 * interval)
 	m := a.scrape()
 	perShort := m.sum("wattle_function_energy_joules_total", "function=short") / short.Seconds()
