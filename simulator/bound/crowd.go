@@ -51,7 +51,7 @@ const (
 	maxStays = 8_000_000
 	// crowdCells is how many instants have a price at most: the fullest one of
 	// each equal part of the run.
-	crowdCells = 2048
+	crowdCells = 16384
 	// crowdWork bounds holds × iterations of the search for prices.
 	crowdWork = 50_000_000
 )
@@ -82,13 +82,15 @@ func newCrowd(ctx context.Context, c *simulator.Config, m *model) (*crowd, error
 	return w, err
 }
 
-// order lists the moments of all stays in time.
+// order lists the moments of all stays in time, unless it has: with all that may wait.
 func (w *crowd) order() {
-	w.moments = w.moments[:0]
+	if w.moments != nil {
+		return
+	}
 	for i := range w.stays {
 		s, n := &w.stays[i], int32(i)
 		w.moments = append(w.moments, moment{s.at<<2 | runs, n}, moment{s.end<<2 + ends, n})
-		if s.gain > 0 {
+		if s.found {
 			w.moments = append(w.moments, moment{s.since<<2 | waits, n})
 		}
 	}
@@ -117,16 +119,12 @@ func (w *crowd) fullest(resource int) (most float64, instants []int64) {
 			flush()
 			peak, at = level, (cell+1)*size // what the cell begins with
 		}
-		need := w.needs[resource][w.stays[e.stay].fn]
-		switch e.key & 3 {
-		case ends:
+		need, gain := w.needs[resource][w.stays[e.stay].fn], w.stays[e.stay].gain
+		switch kind := e.key & 3; {
+		case kind == ends:
 			level -= need
-		case waits:
+		case kind == waits && gain > 0, kind == runs && gain == 0:
 			level += need
-		case runs:
-			if w.stays[e.stay].gain == 0 {
-				level += need
-			}
 		}
 		if last := i+1 == len(w.moments) || w.moments[i+1].key>>2 != t; last && level > peak {
 			peak, at = level, t
@@ -139,9 +137,26 @@ func (w *crowd) fullest(resource int) (most float64, instants []int64) {
 // weights are what a gram and a second of cold start count.
 type weights struct{ grams, seconds float64 }
 
+// fees are prices of a unit of room at instants in time, for who waits then.
+type fees struct {
+	instants []int64
+	sums     []float64 // of the prices before each instant, and of all
+}
+
+// before is the fees of a unit of room up to t.
+func (x *fees) before(t int64) float64 {
+	i, _ := slices.BinarySearch(x.instants, t)
+	return x.sums[i]
+}
+
 // toll is what all instances take beside what they run, at some weights: low at
 // least, by prices, and high with waits that fit, of which seconds are cold starts.
-type toll struct{ low, high, seconds float64 }
+// The fees are the prices, and the rent is what they make of the room that runs leave.
+type toll struct {
+	low, high, seconds float64
+	fees               *fees
+	rent               float64
+}
 
 // settle values every wait at v, and returns what all stays take without any.
 func (w *crowd) settle(v weights) (all float64) {
@@ -174,11 +189,9 @@ func (w *crowd) toll(v weights) (t toll, err error) {
 	}
 	out := make([]bool, len(w.stays))
 	if most > w.room[w.scarcer] {
-		lost, err := w.price(instants, out)
-		if err != nil {
+		if err := w.price(instants, &t, out); err != nil {
 			return t, err
 		}
-		t.low += lost
 	}
 	w.repair(out)
 	t.high = 0
@@ -194,21 +207,28 @@ func (w *crowd) toll(v weights) (t toll, err error) {
 	return t, nil
 }
 
-// price finds prices for the room at the instants. It returns what is lost at least
-// of all that waits save, and marks those that are out.
-func (w *crowd) price(instants []int64, out []bool) (lost float64, err error) {
+// price finds prices for the room at the instants. It adds what is lost at least of all
+// that waits save to t, and marks those that are out.
+func (w *crowd) price(instants []int64, t *toll, out []bool) error {
 	holds, room, index := w.holds(instants)
 	cfg := DefaultCapConfig()
 	cfg.Iterations = max(min(cfg.Iterations, crowdWork/(len(holds)+len(room)+1)), 20)
 	b, err := CappedSteps(holds, room, cfg)
 	if err != nil {
-		return 0, err
+		return err
 	}
+	lost := 0.0
 	for i, chosen := range b.Chosen {
 		out[index[i]] = !chosen
 		lost += holds[i].Value
 	}
-	return max(lost-b.Upper, 0), nil
+	t.low += max(lost-b.Upper, 0)
+	t.fees = &fees{instants: instants, sums: make([]float64, len(instants)+1)}
+	for i, p := range b.Prices {
+		t.fees.sums[i+1] = t.fees.sums[i] + p
+		t.rent += float64(p * room[i])
+	}
+	return nil
 }
 
 // holds are the waits that fill any of the instants, and the room that running
@@ -257,7 +277,7 @@ func (w *crowd) repair(out []bool) bool {
 		case ends:
 			change(n, -1)
 		case waits:
-			if begun[n] = !out[n]; begun[n] {
+			if begun[n] = w.stays[n].gain > 0 && !out[n]; begun[n] {
 				change(n, 1)
 				heap.Push(idle, n)
 			}

@@ -57,6 +57,10 @@ type PlacementBound struct {
 	// Repaired says that there is such.
 	Gap      float64
 	Repaired bool
+	// Priced says that there are prices of the room for waits, and PriceGap how much more
+	// than at these prices waits take that fit, as a share of the worst point.
+	PriceGap float64
+	Priced   bool
 	rule     rule
 }
 

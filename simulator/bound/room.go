@@ -20,10 +20,13 @@ func (m *model) capped(ctx context.Context, bare, free *PlacementBound, plans bo
 	c := *bare
 	c.Slots, c.Repaired, c.rule = slices.Clone(free.Slots), true, rule{still: true}
 	for i := range c.Points {
-		if err := c.settle(&c.Points[i], w); err != nil {
+		gap, err := c.settle(&c.Points[i], w)
+		if err != nil {
 			return nil, fmt.Errorf("bound: %w", err)
 		}
+		c.PriceGap = max(c.PriceGap, gap)
 	}
+	c.Gap, c.Priced = c.PriceGap, true
 	if c.lift(free) {
 		c.Repaired = plans && m.fit(&c, w)
 	}
@@ -34,7 +37,7 @@ func (m *model) capped(ctx context.Context, bare, free *PlacementBound, plans bo
 	}
 	c.Name = "capped"
 	c.Space = m.where(room) + "; any keep-alive with hindsight, no pre-warm"
-	c.Brief = "any place and keep-alive, no pre-warm; all fits the pools together"
+	c.Brief = "any place, no pre-warm; fits all pools together"
 	c.Method += ", waits at Lagrangian prices of the scarcer room, the gap being to waits that fit"
 	return &c, nil
 }
@@ -51,21 +54,20 @@ func (b *PlacementBound) lift(free *PlacementBound) (first bool) {
 	return first
 }
 
-// settle adds the least that instances take to p, and widens the gap to what those
+// settle adds the least that instances take to p, and returns the gap to what those
 // take that fit.
-func (b *PlacementBound) settle(p *Point, w *crowd) error {
+func (b *PlacementBound) settle(p *Point, w *crowd) (gap float64, err error) {
 	v, rate := weights{1, float64(p.Rate)}, float64(p.Rate)
 	if timeOnly(p.Rate) {
 		v = weights{0, 1}
 	}
 	t, err := w.toll(v)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if v.grams == 0 {
 		p.Seconds += t.low
-		b.Gap = max(b.Gap, (t.high-t.low)/p.Seconds)
-		return nil
+		return (t.high - t.low) / p.Seconds, nil
 	}
 	// Any split of the least between the two figures is a point that nobody beats.
 	extra, seconds := t.low, 0.0
@@ -74,8 +76,7 @@ func (b *PlacementBound) settle(p *Point, w *crowd) error {
 	}
 	p.Seconds += seconds
 	p.Grams += wattle.GramsCO2e(extra - float64(rate*seconds))
-	b.Gap = max(b.Gap, (t.high-t.low)/(float64(p.Grams)+float64(rate*p.Seconds)))
-	return nil
+	return (t.high - t.low) / (float64(p.Grams) + float64(rate*p.Seconds)), nil
 }
 
 // timeOnly reports whether a second is worth so much that grams hardly count.

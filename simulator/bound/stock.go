@@ -64,7 +64,7 @@ type stock struct {
 
 // share is what one arrival's instance takes at least, beside the hold from its
 // arrival to its earliest end: there before, or started on arrival, with the seconds
-// that this takes.
+// that this takes at least.
 type share struct{ there, cold, seconds float64 }
 
 // node is an arrival or an end of one, by index.
@@ -189,16 +189,15 @@ func (s *stock) value() {
 func (s *stock) share(i int, at int64) (x share) {
 	end := s.ends[i]
 	from, to := s.f.until(s.m, at), s.f.until(s.m, end)
-	x.there, x.cold = s.use[i]+from-max(s.back[i]+to, -s.leave(end)), math.Inf(1)
+	x.there, x.cold, x.seconds = s.use[i]+from-max(s.back[i]+to, -s.leave(end)), math.Inf(1), math.Inf(1)
 	for h := range s.f.hosts {
 		g := &s.f.hosts[h]
 		ready := at + g.time
 		last := ready + end - at
 		till := s.f.until(s.m, last)
 		cost := s.m.least(g, at, ready) + till - s.f.until(s.m, ready) - (to - from)
-		if cost -= max(s.after(h, last)+till, -s.leave(last)); cost < x.cold {
-			x.cold, x.seconds = cost, time.Duration(g.time).Seconds()
-		}
+		x.cold = min(x.cold, cost-max(s.after(h, last)+till, -s.leave(last)))
+		x.seconds = min(x.seconds, time.Duration(g.time).Seconds())
 	}
 	return x
 }

@@ -240,6 +240,10 @@ type Bound struct {
 	DualityGap float64 `json:"duality_gap"`
 	GapTo      string  `json:"gap_to,omitempty"`
 	Unreached  bool    `json:"unreached,omitempty"`
+	// PriceGap is the duality gap of Lagrangian prices alone, where room has such: how much
+	// more than at the prices a choice takes that was repaired to fit, as a share, at the worst
+	// point of the front.
+	PriceGap *float64 `json:"price_gap,omitempty"`
 	// Front holds points that no policy of the action space can beat in both figures.
 	Front []FrontPoint `json:"front,omitempty"`
 	// CarbonSlotsG spreads CarbonG over the slots in which the plan that reaches it

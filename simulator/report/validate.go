@@ -152,7 +152,7 @@ func (d *Document) checkBounds() error {
 		if b.Name == "" || b.ActionSpace == "" {
 			return fmt.Errorf("bounds[%d] (%q) needs a name and an action space", i, b.Name)
 		}
-		if !finite(b.CarbonG) || !finite(b.EnergyJ) || !finite(b.LatencyMeanS) || !finite(b.CostUSD) || !finite(b.DualityGap) {
+		if !finite(b.CarbonG) || !finite(b.EnergyJ) || !finite(b.LatencyMeanS) || !finite(b.CostUSD) || !finite(b.DualityGap) || b.PriceGap != nil && !finite(*b.PriceGap) {
 			return fmt.Errorf("bound %s holds a number that is not finite", b.Name)
 		}
 		if err := slots("bound "+b.Name+": carbon_slots_g", b.CarbonSlotsG, d.Slots(), true); err != nil {

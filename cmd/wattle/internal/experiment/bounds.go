@@ -162,7 +162,7 @@ func (e *Experiment) compareOwn(d *report.Document, all *Least, outcomes []Outco
 // average is bound n, averaged over seeds.
 func average(bounds [][]*bound.PlacementBound, n int) report.Bound {
 	first := bounds[0][n]
-	w, last := 1/float64(len(bounds)), len(first.Points)-1
+	w, last, prices := 1/float64(len(bounds)), len(first.Points)-1, 0.0
 	b := report.Bound{Name: first.Name, ActionSpace: first.Space, Brief: first.Brief, Method: first.Method, Front: make([]report.FrontPoint, last), CarbonSlotsG: make([]float64, len(first.Slots))}
 	for _, seed := range bounds {
 		x := seed[n]
@@ -171,6 +171,7 @@ func average(bounds [][]*bound.PlacementBound, n int) report.Bound {
 		b.LatencyMeanS += w * x.Points[last].Seconds / count
 		b.CostUSD += w * float64(x.Cost)
 		b.DualityGap += w * x.Gap
+		prices += w * x.PriceGap
 		for k, g := range x.Slots {
 			b.CarbonSlotsG[k] += w * float64(g)
 		}
@@ -179,6 +180,10 @@ func average(bounds [][]*bound.PlacementBound, n int) report.Bound {
 			b.Front[i].LatencyMeanS += w * x.Points[i].Seconds / count
 			b.Front[i].Label = x.Points[i].Rate.String()
 		}
+	}
+	if first.Priced {
+		b.PriceGap = &prices
+		b.Brief += fmt.Sprintf("; prices to %.2f %%", 100*prices)
 	}
 	return b
 }

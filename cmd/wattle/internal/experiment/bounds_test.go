@@ -137,6 +137,9 @@ fleet:
 			if b.Name == ownInstances || b.Name == "capped" && c.more != "" && b.GapTo == "plan" {
 				want = b.GapTo // waits that fit may be repaired though work waits
 			}
+			if (b.PriceGap != nil) != (b.Name == "capped") || b.PriceGap != nil && !(*b.PriceGap >= 0 && *b.PriceGap < 0.005) {
+				t.Errorf("%q: %s has prices to %v, want such where room for waits has a price", c.more, b.Name, b.PriceGap)
+			}
 			if n := utf8.RuneCountInString(b.Brief); n == 0 || n > 75 {
 				t.Errorf("%q: %s is said in %d letters, want two lines of a table at most: %q", c.more, b.Name, n, b.Brief)
 			}
