@@ -28,9 +28,13 @@ type Config struct {
 	MaxBackoff time.Duration `yaml:"max_backoff"`
 	// MaxBody bounds one answer in bytes.
 	MaxBody wattle.Bytes `yaml:"max_body"`
-	// Jitter spreads each wait by ± this part of it; Seed seeds it.
+	// Jitter spreads each wait by ± this part of it, and the first request to a
+	// service over this part of Refresh, so that agents that start together do
+	// not ask together.
 	Jitter float64 `yaml:"jitter"`
-	Seed   uint64  `yaml:"seed"`
+	// Seed seeds the jitter. 0 draws one: agents that share a configuration
+	// would keep in step by a seed in it.
+	Seed uint64 `yaml:"seed"`
 	// Static is the price of a zone when nothing else is known.
 	Static map[wattle.ZoneID]PerMWh `yaml:"static"`
 	// Currency of all prices, ISO 4217.
@@ -40,7 +44,7 @@ type Config struct {
 // DefaultConfig refreshes every 30 minutes, in EUR, from no source.
 func DefaultConfig() Config {
 	return Config{Refresh: 30 * time.Minute, Timeout: 15 * time.Second, MaxBackoff: 30 * time.Minute, MaxBody: 4 * wattle.MiB,
-		Jitter: 0.1, Seed: 1, Currency: "EUR"}
+		Jitter: 0.1, Currency: "EUR"}
 }
 
 // Secret is a credential that prints as "[secret]".

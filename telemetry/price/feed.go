@@ -105,6 +105,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, s := range f.sources {
 		wg.Go(func() {
+			s.start(f.now())
 			for {
 				zone, wait := s.next(f.now())
 				if sleep(ctx, wait) != nil {

@@ -372,6 +372,70 @@ func TestRun(t *testing.T) {
 	})
 }
 
+// TestAgentsDoNotKeepInStep: of agents with one configuration that start in one
+// instant, few ask in the same second, at first and ever after.
+func TestAgentsDoNotKeepInStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const agents = 40
+		start := time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex
+		asked := make([][]time.Duration, agents)
+		for i := range asked {
+			p := &fakeProvider{}
+			p.actual = func() (Actual, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				asked[i] = append(asked[i], time.Since(start).Truncate(time.Second))
+				return Actual{Zone: "DE", FetchedAt: time.Now(), Points: hours(time.Now(), 1, func(time.Time) PerMWh { return 5 })}, nil
+			}
+			f, err := New(DefaultConfig(), []Source{{Provider: p, Zones: []wattle.ZoneID{"DE"}}}, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() { _ = f.Run(ctx) }()
+		}
+		time.Sleep(50 * time.Minute)
+		cancel()
+		synctest.Wait()
+		for n := range 2 { // the first and the second time
+			seconds := map[time.Duration]int{}
+			for i, times := range asked {
+				if len(times) < 2 {
+					t.Fatalf("agent %d asked %d times in 50 minutes", i, len(times))
+				}
+				seconds[times[n]]++
+			}
+			for second, n := range seconds {
+				if n > agents/4 {
+					t.Errorf("%d of %d agents ask in second %s", n, agents, second)
+				}
+			}
+		}
+	})
+}
+
+// TestFileIsReadAtOnce: only services are spared a first wave of requests.
+func TestFileIsReadAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "p.csv")
+	if err := os.WriteFile(path, []byte(epf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := jsonConfig("http://127.0.0.1:1/x")
+	c.Sources = append(c.Sources, SourceConfig{Type: "csv", Zones: []wattle.ZoneID{"DE"}, Path: path})
+	f, err := NewFromConfig(c, Options{Now: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range f.sources {
+		s.start(noon())
+		_, wait := s.next(noon())
+		if atOnce := wait <= 0; atOnce != (i == 1) || wait > 3*time.Minute {
+			t.Errorf("source %d first asks after %s", i, wait)
+		}
+	}
+}
+
 func TestSingleFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0

@@ -18,6 +18,9 @@ type source struct {
 	zones    []wattle.ZoneID
 	busy     chan struct{} // holds a value during a request
 
+	refresh time.Duration
+	jitter  float64
+
 	mu      sync.Mutex
 	random  *rand.Rand
 	plan    map[wattle.ZoneID]*zonePlan
@@ -43,12 +46,35 @@ func newSource(i int, s Source, c Config) *source {
 		s.Rate, s.Burst = 1, 2
 	}
 	out := &source{index: uint16(i), name: s.Provider.Name(), provider: s.Provider, zones: s.Zones, busy: make(chan struct{}, 1), plan: map[wattle.ZoneID]*zonePlan{},
-		random: rand.New(rand.NewPCG(c.Seed, uint64(i))), fetches: map[string]int64{},
+		random: seeded(c.Seed, i), refresh: c.Refresh, jitter: c.Jitter, fetches: map[string]int64{},
 		rate: s.Rate, burst: float64(s.Burst), tokens: float64(s.Burst)}
 	for _, z := range s.Zones {
 		out.plan[z] = &zonePlan{}
 	}
 	return out
+}
+
+// seeded returns the i-th source of jitter for seed, drawn by chance where it is 0.
+func seeded(seed uint64, i int) *rand.Rand {
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	return rand.New(rand.NewPCG(seed, uint64(i)))
+}
+
+// start spreads the first fetch, of zones that were never fetched; a file is read at once.
+func (s *source) start(now time.Time) {
+	if _, local := s.provider.(*csvProvider); local {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := now.Add(time.Duration(float64(s.refresh) * s.jitter * s.random.Float64()))
+	for _, p := range s.plan {
+		if p.due.IsZero() {
+			p.due = first
+		}
+	}
 }
 
 // next returns the zone that is due first and how long until then.
