@@ -40,8 +40,9 @@ func truths() []truth {
 
 func (f *truth) id() string { return string(profiles.Name(f.namespace, f.name)) }
 
-// fakeRecording is the script command "fakerecording FILE": ten minutes of a
-// machine that draws 40 W at rest, with a meter that errs by 1 %.
+// fakeRecording is the script command "fakerecording FILE [restless]": ten
+// minutes of a machine that draws 40 W at rest, with a meter that errs by 1 %. A
+// restless one never rests: a function more is always busy.
 func fakeRecording(ts *testscript.TestScript, _ bool, args []string) {
 	at := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 	w, err := record.Create(ts.MkAbs(args[0]), record.Header{Node: "n1", Interval: time.Second, Program: "test",
@@ -61,6 +62,10 @@ func fakeRecording(ts *testscript.TestScript, _ bool, args []string) {
 			run, j := f.second(source)
 			joules += j
 			batch.Runs = append(batch.Runs, run)
+		}
+		if len(args) > 1 {
+			joules += 8
+			batch.Runs = append(batch.Runs, record.Run{Namespace: "shop", Function: "poll", Count: 4, Seconds: 0.8})
 		}
 		register = (register + uint64(joules*(1+0.01*source.NormFloat64())*1e6)) % 262143328851
 		e.Meters[0].Readings = []telemetry.Reading{{At: at, Energy: register, HasEnergy: true}}

@@ -86,9 +86,33 @@ func TestLearnJoinsSlowMetersAndSeveralSources(t *testing.T) {
 	if got := strings.Join(d.Sources, "+"); got != "rapl+redfish" {
 		t.Errorf("sources %s", got)
 	}
+	if len(l.Remarks) > 0 {
+		t.Errorf("both pause, but: %s", l.Remarks)
+	}
 	c.Idle = 40
 	if l, err = Learn(slowRecording(t), c); err != nil || math.Abs(l.Profiles.IdleWatts-40) > 1 {
 		t.Errorf("with 40 W stated: %.2f W, %v", l.Profiles.IdleWatts, err)
+	}
+}
+
+// TestLoadsThatNeverPause: a function that runs at rest too is named, one that
+// pauses for as long as rest is learned over, or comes later, is not.
+func TestLoadsThatNeverPause(t *testing.T) {
+	var l loads
+	for i := range 300 {
+		s := disaggregate.Step{From: begun().Add(time.Duration(i) * time.Second), To: begun().Add(time.Duration(i+1) * time.Second)}
+		s.Runs = append(s.Runs, disaggregate.Run{Function: "always", WarmBusy: 0.5 + 0.5*float64(i%2), ColdBusy: 0.1})
+		if i%60 < 40 {
+			s.Runs = append(s.Runs, disaggregate.Run{Function: "pauses", WarmBusy: 1})
+		}
+		if i >= 60 {
+			s.Runs = append(s.Runs, disaggregate.Run{Function: "later", WarmBusy: 1})
+		}
+		s.Runs = append(s.Runs, disaggregate.Run{Function: "still"})
+		l.add(&s)
+	}
+	if got := strings.Join(l.remarks(), "\n"); !strings.HasPrefix(got, "always: never keeps fewer than 0.8 processors busy, on average 0.85;") || strings.Contains(got, "\n") {
+		t.Errorf("got %q", got)
 	}
 }
 
