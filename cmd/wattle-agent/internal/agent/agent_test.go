@@ -1,0 +1,190 @@
+package agent
+
+import (
+	"context"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/learn"
+	"github.com/wattle-project/wattle/telemetry"
+	"github.com/wattle-project/wattle/telemetry/attribution"
+	"github.com/wattle-project/wattle/telemetry/cgroup"
+	"github.com/wattle-project/wattle/telemetry/disaggregate"
+	"github.com/wattle-project/wattle/telemetry/emissions"
+	"github.com/wattle-project/wattle/telemetry/exporter"
+	"github.com/wattle-project/wattle/telemetry/invocations"
+)
+
+// host is a machine of known power: 20 W at rest, 30 W while a warm invocation of
+// shop/resize runs (0.1 s), 40 W while a cold one does (0.1 s after 0.4 s of
+// start-up), and 10 W while the platform does. Its grid has 100 g/kWh for the
+// first ten minutes and 300 g/kWh after.
+type host struct {
+	begin         time.Time
+	second        int
+	energy        float64 // J
+	used          [2]time.Duration
+	warm, cold    int // invocations that ended so far
+	invoked       learn.Batch
+	platformShare float64 // mean of the processor
+}
+
+func (h *host) now() time.Time { return h.begin.Add(time.Duration(h.second) * time.Second) }
+
+// pass lets a second go by.
+func (h *host) pass() {
+	warm, cold, platform := h.second*7%5, h.second/3%2, 0.1+0.2*float64(h.second*3%7)
+	ran := 0.1*float64(warm) + 0.5*float64(cold)
+	h.energy += 20 + 30*0.1*float64(warm) + 40*0.5*float64(cold) + 10*platform
+	h.used[0] += time.Duration(ran * 1e9)
+	h.used[1] += time.Duration(platform * 1e9)
+	h.warm, h.cold = h.warm+warm, h.cold+cold
+	h.platformShare += (platform - h.platformShare) / float64(h.second+1)
+	from := h.now()
+	h.second++
+	h.invoked = learn.Batch{From: from, To: h.now(), Runs: []invocations.Run{{
+		Key:    invocations.Key{Namespace: "shop", Function: "resize"},
+		Counts: invocations.Counts{Count: float64(warm + cold), Seconds: 0.1 * float64(warm+cold), Cold: float64(cold), ColdSeconds: 0.4 * float64(cold)},
+	}}}
+}
+
+func (h *host) Name() string { return "test" }
+func (h *host) Zones() []telemetry.Zone {
+	return []telemetry.Zone{{Key: "package-0", Component: wattle.Package, Bound: 400}}
+}
+func (h *host) Read(_ context.Context, dst []telemetry.Reading) ([]telemetry.Reading, error) {
+	return append(dst, telemetry.Reading{At: h.now(), Energy: uint64(math.Round(h.energy * 1e6)), HasEnergy: true}), nil
+}
+
+// containers are the two of the host.
+type containers struct{ *host }
+
+func (c containers) Read(_ time.Time, dst []cgroup.Usage) ([]cgroup.Usage, error) {
+	return append(dst, cgroup.Usage{ID: 1, Key: "/resize", CPU: c.used[0]}, cgroup.Usage{ID: 2, Key: "/platform", CPU: c.used[1]}), nil
+}
+
+func (c containers) Owner(u *cgroup.Usage, _ time.Time) (attribution.Owner, bool) {
+	if u.ID == 2 {
+		return attribution.Owner{Namespace: "faas", Function: "gateway"}, true
+	}
+	return attribution.Owner{Namespace: "shop", Function: "resize", CPU: 1000, Memory: 2 * wattle.GiB}, true
+}
+
+func (h *host) change() time.Time { return h.begin.Add(10 * time.Minute) }
+
+func (h *host) Walk(from, to time.Time, note func(wattle.Signal)) {
+	if from.Before(h.change()) {
+		note(wattle.Signal{Zone: "DE", Intensity: 100, From: h.begin, To: h.change()})
+	}
+	if to.After(h.change()) {
+		note(wattle.Signal{Zone: "DE", Intensity: 300, From: h.change(), To: h.begin.Add(time.Hour)})
+	}
+}
+
+func (h *host) agent(t *testing.T, publish func(*exporter.Snapshot)) *Agent {
+	t.Helper()
+	l, err := learn.New(disaggregate.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{
+		Node: "n", Interval: time.Second, Chain: telemetry.Chain{Meters: []telemetry.Meter{h}}, Usage: containers{h}, Owners: containers{h},
+		Divide: attribution.DefaultConfig(), Carbon: emissions.New(h, 1.5), Learn: l, Publish: publish,
+		Embodied: Embodied{Package: 4000, DRAM: 8000, Other: 1000, Lifetime: 1000 * time.Hour},
+		Control:  func(namespace, _ string) bool { return namespace == "faas" },
+		Batches: func() []learn.Batch {
+			if h.second == 0 {
+				return nil
+			}
+			return []learn.Batch{h.invoked}
+		},
+	}
+	c.Divide.CPU, c.Divide.Memory, c.Divide.Idle = 4000, 8*wattle.GiB, map[attribution.Zone]wattle.Watts{{Component: wattle.Package}: 20}
+	a, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// seen is what the snapshots of a run said.
+type seen struct {
+	ended  map[exporter.Start]uint64
+	energy map[exporter.Start]wattle.Joules // of one, as last said
+	grams  [2]wattle.GramsCO2e              // of the function: operational, embodied
+	node   [2]wattle.GramsCO2e
+	joules wattle.Joules // of the function
+}
+
+func (s *seen) note(x *exporter.Snapshot) {
+	for _, f := range x.Finished {
+		s.ended[f.Start] += f.Count
+		s.energy[f.Start] = f.Energy
+	}
+	s.grams, s.node, s.joules = [2]wattle.GramsCO2e{}, [2]wattle.GramsCO2e{}, 0
+	for _, e := range x.FunctionEmissions {
+		if e.Function == "resize" {
+			s.grams[e.Scope] += e.Total
+		}
+	}
+	for _, e := range x.Emissions {
+		s.node[e.Scope] += e.Total
+	}
+	for _, e := range x.Functions {
+		if e.Function == "resize" {
+			s.joules += e.Energy.Joules()
+		}
+	}
+}
+
+func near(t *testing.T, what string, got, want, part float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= part*want) {
+		t.Errorf("%s: %g, want %g within %g of it", what, got, want, part)
+	}
+}
+
+// TestKnownMachine runs the agent for twenty minutes on a machine of which all is
+// known, and holds counts, joules and grams to that.
+func TestKnownMachine(t *testing.T) {
+	h := &host{begin: time.Unix(36000, 0)}
+	s := &seen{ended: map[exporter.Start]uint64{}, energy: map[exporter.Start]wattle.Joules{}}
+	a := h.agent(t, s.note)
+	half, energies := *s, [2]float64{}
+	for a.Step(t.Context(), h.now()); h.second < 1200; a.Step(t.Context(), h.now()) {
+		h.pass()
+		if h.second == 600 {
+			a.Step(t.Context(), h.now())
+			a.Refresh()
+			half, energies[0] = *s, h.energy
+			h.pass()
+		}
+	}
+	a.Refresh()
+	energies[1] = h.energy - energies[0]
+
+	// Warm and cold are counted apart, each with its own energy and equal shares
+	// of what the machine draws at rest and the platform while it runs.
+	if s.ended[exporter.Warm] != uint64(h.warm) || s.ended[exporter.Cold] != uint64(h.cold) || s.ended[exporter.AnyStart] != 0 {
+		t.Errorf("ended %v, want %d warm and %d cold", s.ended, h.warm, h.cold)
+	}
+	perSecond := float64(h.warm+h.cold) / 1200
+	shares := (20 + 10*h.platformShare) / perSecond
+	near(t, "joules of a warm invocation", float64(s.energy[exporter.Warm]), 3+shares, 0.02)
+	near(t, "joules of a cold invocation", float64(s.energy[exporter.Cold]), 20+shares, 0.02)
+	platform, ok := a.cfg.Learn.Filter().ControlPlane()
+	if near(t, "watts of the platform", platform.Value, 10, 0.02); !ok {
+		t.Error("the platform has no column")
+	}
+
+	// Grams are of the time in which the energy was spent, embodied ones apart.
+	const kWh = 3.6e6
+	near(t, "operational grams of the node", float64(s.node[exporter.Operational]), 1.5*(100*energies[0]+300*energies[1])/kWh, 1e-6)
+	near(t, "operational grams of the function in the first half", float64(half.grams[exporter.Operational]), 1.5*100*float64(half.joules)/kWh, 1e-6)
+	near(t, "in the second half", float64(s.grams[exporter.Operational]-half.grams[exporter.Operational]), 1.5*300*float64(s.joules-half.joules)/kWh, 1e-6)
+	part := 1200.0 / 3.6e6
+	near(t, "embodied grams of the node", float64(s.node[exporter.Embodied]), 13000*part, 1e-9)
+	near(t, "embodied grams of what the function reserves", float64(s.grams[exporter.Embodied]), (4000.0/4+8000.0/4)*part, 1e-9)
+}
