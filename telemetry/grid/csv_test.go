@@ -78,6 +78,10 @@ func TestReadCSVLocalDays(t *testing.T) {
 	if err != nil || refused != 1 || len(points) != 2 || !points[1].From.Equal(points[0].To) {
 		t.Errorf("spring: %v refused %d, %v; want 02:00 refused and no gap", points, refused, err)
 	}
+	points, refused, err = ReadCSV(strings.NewReader("time,value\n2026-03-29 01:00,1\n2026-03-29 02:30,9\n"), CSVOptions{Location: berlin})
+	if err != nil || refused != 1 || len(points) != 1 {
+		t.Errorf("an hour that is not there became another one: %v refused %d, %v", points, refused, err)
+	}
 	autumn := "time,value\n2026-10-25 01:30,1\n2026-10-25 02:00,2\n2026-10-25 02:30,3\n2026-10-25 02:00,4\n2026-10-25 02:30,5\n2026-10-25 03:00,6\n"
 	points, refused, err = ReadCSV(strings.NewReader(autumn), CSVOptions{Location: berlin, Step: 30 * time.Minute})
 	if err != nil || refused != 0 || len(points) != 6 {

@@ -213,6 +213,7 @@ func TestRefusedAnswers(t *testing.T) {
 		{"the caller's zone", "electricitymaps", em("FR", "40"), WrongZone},
 		{"no zone", "electricitymaps", `{"carbonIntensity":40,"datetime":"2026-03-10T12:00:00Z"}`, WrongZone},
 		{"other factors", "electricitymaps", `{"zone":"DE","carbonIntensity":40,"datetime":"2026-03-10T12:00:00Z","emissionFactorType":"direct"}`, WrongZone},
+		{"quarter hours", "electricitymaps", `{"zone":"DE","carbonIntensity":40,"datetime":"2026-03-10T12:00:00Z","temporalGranularity":"15_minutes"}`, WrongZone},
 		{"no time", "electricitymaps", `{"zone":"DE","carbonIntensity":40}`, Malformed},
 		{"zeros for hours", "watttime", wt("CAISO_NORTH", "lbs_co2_per_mwh", "0.0"), Invalid},
 		{"null", "watttime", wt("CAISO_NORTH", "lbs_co2_per_mwh", "null"), Invalid},
@@ -226,6 +227,7 @@ func TestRefusedAnswers(t *testing.T) {
 		{"empty list", "carbonaware", `[]`, Invalid},
 		{"other location", "carbonaware", `[{"location":"westus","time":"2026-03-10T12:00:00Z","rating":100}]`, WrongZone},
 		{"other area", "entsoe", strings.ReplaceAll(entsoeDoc("2026-03-10T10:00Z", "2026-03-10T11:00Z", "PT60M", "B04", "10"), deEIC, "10YFR-RTE------C"), WrongZone},
+		{"other units", "entsoe", strings.ReplaceAll(entsoeDoc("2026-03-10T10:00Z", "2026-03-10T11:00Z", "PT60M", "B04", "10"), "MAW", "KWT"), Malformed},
 		{"no matching data", "entsoe", entsoeNoData, Invalid},
 		{"not a document", "entsoe", `<html/>`, Malformed},
 	}

@@ -246,6 +246,48 @@ func TestOverlayMatchesPerMoment(t *testing.T) {
 	})
 }
 
+// TestMeansEndWithTheirWindow: the mean of the hour serves for seven days after
+// the last value, which need not end with the hour, and its To says so.
+func TestMeansEndWithTheirWindow(t *testing.T) {
+	start := noon().Truncate(time.Hour)
+	p := &fakeProvider{name: "live", desc: hourlyDesc()}
+	p.actual = func(z wattle.ZoneID, _ time.Time) (Actual, error) {
+		return Actual{Key: Key{Zone: z}, FetchedAt: noon(), Points: []Point{{From: start, To: start.Add(30 * time.Minute), Intensity: 99}}}, nil
+	}
+	f := newFeed(t, deConfig(), noon, p)
+	if err := f.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	end := start.Add(7*24*time.Hour + 30*time.Minute)
+	if s := f.At(deKey(), end.Add(-time.Minute)); s.Quality != wattle.Historic || s.Intensity != 99 || !s.To.Equal(end) {
+		t.Errorf("a minute before: %+v, want the mean until %s", s, end)
+	}
+	if s := f.At(deKey(), end); s.Quality != wattle.Static {
+		t.Errorf("at the end: %+v", s)
+	}
+}
+
+// TestMeanIsOfSevenDays: each of the last seven days counts, the eighth does not.
+func TestMeanIsOfSevenDays(t *testing.T) {
+	start := noon().Truncate(time.Hour)
+	p := &fakeProvider{name: "live", desc: hourlyDesc()}
+	p.actual = func(z wattle.ZoneID, _ time.Time) (Actual, error) {
+		a := Actual{Key: Key{Zone: z}, FetchedAt: noon()}
+		for d := 8; d >= 1; d-- { // 15:00 of the days before
+			from := start.Add(3*time.Hour - time.Duration(d)*24*time.Hour)
+			a.Points = append(a.Points, Point{From: from, To: from.Add(time.Hour), Intensity: wattle.GramsPerKWh(math.Pow(2, float64(d)))})
+		}
+		return a, nil
+	}
+	f := newFeed(t, deConfig(), noon, p)
+	if err := f.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s, want := f.At(deKey(), start.Add(3*time.Hour)), (2+4+8+16+32+64+128)/7.0; s.Quality != wattle.Historic || math.Abs(float64(s.Intensity)-want) > 1e-9 {
+		t.Errorf("%v %v, want the mean of seven days, %g", s.Quality, s.Intensity, want)
+	}
+}
+
 // TestAnswersHoldUntilTo: between at and To the answer is the same, and every
 // answer is valid and comparable to the key asked for.
 func TestAnswersHoldUntilTo(t *testing.T) {
