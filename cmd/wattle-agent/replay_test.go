@@ -147,6 +147,7 @@ func (w *town) live(file string, detailed int, looks bool) string {
 	s.Invocations.Targets = []string{w.services.URL + "/metrics"}
 	s.Attribution.Idle = map[string]wattle.Watts{"package": 20, "dram": 2}
 	s.Attribution.CPU, s.Attribution.Memory = 4000, wattle.GiB
+	s.Grid.PUE = 1.3
 	s.Grid.Zone, s.Grid.Feed.Sources = "DE", []grid.SourceConfig{{Type: "electricitymaps", URL: w.services.URL, Key: "k", Zones: []wattle.ZoneID{"DE"}}}
 	s.Price.Zone, s.Price.Feed.Static = "DE-LU", map[wattle.ZoneID]price.PerMWh{"DE-LU": 90}
 	s.Metrics.Detailed = detailed

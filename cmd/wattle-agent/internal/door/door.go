@@ -203,7 +203,7 @@ func batch(body *pushBody, now time.Time) (invocations.Batch, error) {
 	case length <= 0 || length > time.Hour:
 		return b, fmt.Errorf("counts of %s: \"from\" must be up to an hour before \"to\"", length)
 	case b.To.Sub(now).Abs() > time.Hour:
-		return b, fmt.Errorf("counts end at %s, but it is %s here: set the clocks", b.To.Format(time.RFC3339), now.Format(time.RFC3339))
+		return b, fmt.Errorf("counts end at %s, but it is %s here: they must end within an hour of now; are the clocks right?", b.To.Format(time.RFC3339), now.Format(time.RFC3339))
 	}
 	for i := range body.Runs {
 		r := &body.Runs[i]
