@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/wattle-project/wattle"
@@ -62,6 +63,7 @@ type PlacementBound struct {
 	PriceGap float64
 	Priced   bool
 	rule     rule
+	each     []float64 // grams of the first point, by function
 }
 
 // Placement computes the bounds of a simulation, whose policy is ignored: first
@@ -113,7 +115,9 @@ func Placement(ctx context.Context, c *simulator.Config, o Options) ([]*Placemen
 		m.keep(b, series[i])
 		b.level()
 		if o.Plans {
-			m.attain(b)
+			if err := m.attain(ctx, b); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if o.Capped {
@@ -173,7 +177,7 @@ func (m *model) spaces(o Options) []*PlacementBound {
 		for _, rate := range o.Rates {
 			b.Points = append(b.Points, Point{Rate: rate})
 		}
-		b.Slots = make([]wattle.GramsCO2e, m.slots)
+		b.Slots, b.each = make([]wattle.GramsCO2e, m.slots), make([]float64, len(m.fns))
 		out = append(out, b)
 	}
 	return out
@@ -200,6 +204,7 @@ func (m *model) add(out []*PlacementBound, series [][]uses, a *trace.Arrival) {
 			b.Points[i].Seconds += x.seconds
 			if i == 0 {
 				b.spread(m, f, k, x.grams+x.price)
+				b.each[a.Function] += x.grams + x.price
 			}
 		}
 	}
@@ -211,6 +216,7 @@ func (m *model) add(out []*PlacementBound, series [][]uses, a *trace.Arrival) {
 			continue // it may share an instance with others
 		}
 		b.charge(k, least)
+		b.each[a.Function] += least
 		if m.courses == nil {
 			b.charge(k, series[i][a.Function].take(f, a, m, b.rule))
 		}
@@ -252,22 +258,25 @@ func (m *model) keep(b *PlacementBound, series []uses) {
 		default:
 			c := &m.courses[i]
 			for n, x := range s.settle(f, c) {
-				b.take(m.slotOf(c.at[n]), &x)
+				b.each[i] += b.take(m.slotOf(c.at[n]), &x)
 			}
 		}
 	}
 }
 
-// take charges what an instance takes for an arrival in slot k.
-func (b *PlacementBound) take(k int, x *share) {
+// take charges what an instance takes for an arrival in slot k, and returns what it does at
+// the first point.
+func (b *PlacementBound) take(k int, x *share) (first float64) {
 	for i := range b.Points {
 		p := &b.Points[i]
 		grams := min(x.there, x.cold+float64(float64(p.Rate)*x.seconds))
 		p.Grams += wattle.GramsCO2e(grams)
-		if i == 0 && b.Slots != nil {
+		if i == 0 {
 			b.Slots[k] += wattle.GramsCO2e(grams)
+			first = grams
 		}
 	}
+	return first
 }
 
 // unrent takes off what the room is worth.
@@ -330,6 +339,7 @@ type model struct {
 	courses  []course    // nil where there are too many arrivals
 	many     int
 	mixed    bool // some arrivals wait or share instances
+	surveys  sync.Mutex
 }
 
 func newModel(c *simulator.Config, o Options) (*model, error) {

@@ -28,7 +28,16 @@ func (m *model) capped(ctx context.Context, bare, free *PlacementBound, plans bo
 	}
 	c.Gap, c.Priced = c.PriceGap, true
 	if c.lift(free) {
-		c.Repaired = plans && m.fit(&c, w)
+		c.Repaired = false
+	}
+	c.Method += ", waits at Lagrangian prices of the scarcer room, the gap being to "
+	if plans && m.plannable(&c) {
+		if c.Repaired, err = m.fit(ctx, &c, w); err != nil {
+			return nil, err
+		}
+		c.Method += "a plan of instances that stay in place and fit"
+	} else {
+		c.Method += "waits that fit"
 	}
 	c.level() // what is more is spread alike
 	room := "what runs and waits at a time fits into the vCPUs and the memory of all pools together"
@@ -38,7 +47,6 @@ func (m *model) capped(ctx context.Context, bare, free *PlacementBound, plans bo
 	c.Name = "capped"
 	c.Space = m.where(room) + "; any keep-alive with hindsight, no pre-warm"
 	c.Brief = "any place, no pre-warm; fits all pools together"
-	c.Method += ", waits at Lagrangian prices of the scarcer room, the gap being to waits that fit"
 	return &c, nil
 }
 

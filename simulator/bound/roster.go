@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/scheduler"
-	"github.com/wattle-project/wattle/simulator/trace"
 )
 
 // site is a target for one function: what a run of scale 1 and a start take there.
@@ -21,8 +19,10 @@ type site struct {
 	network float64 // s
 }
 
-// survey lists the targets that fit fn.
+// survey lists the targets that fit fn. It may be called by several at once.
 func (m *model) survey(fn *wattle.Function) (out []site) {
+	m.surveys.Lock()
+	defer m.surveys.Unlock()
 	cols, refused := m.core.Candidates(m.cfg.Start, m.store.View(), fn)
 	origin := scheduler.Origin(m.cfg.Fleet, fn, &fn.Params)
 	at := map[int32]int{}
@@ -67,16 +67,14 @@ const (
 // roster is a way to serve all arrivals of one function on instances that stay where
 // they are: what it takes can be reached.
 type roster struct {
-	m      *model
-	f      *function
-	rule   rule
-	sites  []site
+	*sweep
 	banned []bool // arrivals that take over no instance
 	steps  []step
 	ends   []int64 // of each arrival's run
+	heirs  []bool  // whether another takes over its instance
 	grams  float64
-	free   [][]use // by site: idle instances, newest on top
-	busy   [][]use // by site: the others, the next to end last
+	free   [][]use // by berth: idle instances, newest on top
+	busy   [][]use // by berth: the others, the next to end last
 }
 
 // use is the end of an arrival's run.
@@ -85,191 +83,102 @@ type use struct {
 	arrival int32
 }
 
-// roster is the better of two ways to serve the course of a function: with arrivals at
-// the site of the least run in their slot, or all at that of the least over time.
-func (m *model) roster(f *function, fn *wattle.Function, c *course, r rule) *roster {
-	p := &roster{m: m, f: f, rule: r, sites: m.survey(fn)}
-	home, always := p.homes()
-	p.serve(c, home)
-	q := &roster{m: m, f: f, rule: r, sites: p.sites}
-	if q.serve(c, slices.Repeat([]int{always}, m.slots)); q.grams < p.grams {
-		return q
+// plan serves all arrivals in turn, each in the way that takes least with the worth of the
+// instance that it leaves: what an instance waited for is counted where it serves again.
+func (s *sweep) plan(banned []bool) *roster {
+	n := len(s.course.at)
+	p := &roster{sweep: s, banned: banned, free: make([][]use, len(s.berths)), busy: make([][]use, len(s.berths))}
+	p.steps, p.ends, p.heirs = make([]step, 0, n), make([]int64, 0, n), make([]bool, n)
+	for i := range n {
+		p.place(i)
+	}
+	for i := range p.steps {
+		p.grams += p.spent(i)
 	}
 	return p
 }
 
-// homes is the site of the least run in each slot, and that over all.
-func (p *roster) homes() (home []int, always int) {
-	home, sums := make([]int, p.m.slots), make([]float64, len(p.sites))
-	for k := range home {
-		for i := range p.sites {
-			g := p.running(i, k)
-			sums[i] += g
-			if g < p.running(home[k], k) {
-				home[k] = i
+// place serves arrival i: by the instance of a berth that was used last, or by a new one,
+// started on arrival or ahead, for which the idle ones of its berth go.
+func (p *roster) place(i int) {
+	at, least := p.course.at[i], math.Inf(1)
+	x := step{from: -1}
+	try := func(h int, w how, cost float64) {
+		if cost < least {
+			least, x.site, x.how = cost, int32(h), w
+		}
+	}
+	for h := range p.berths {
+		b, warm := &p.berths[h], p.take(h, i)
+		for k := len(p.busy[h]) - 1; k >= 0 && p.busy[h][k].at <= at; k-- {
+			p.free[h], p.busy[h] = append(p.free[h], p.busy[h][k]), p.busy[h][:k]
+		}
+		if u := p.idle(h, i); u != nil {
+			try(h, kept, warm+b.own.until(p.m, at)-b.own.until(p.m, u.at)+p.gone(h, u.at))
+			if p.rule.fixed {
+				continue // it is there, and would serve
 			}
 		}
-	}
-	return home, slices.Index(sums, slices.Min(sums))
-}
-
-// running is the grams of a run of scale 1 at site i in slot k.
-func (p *roster) running(i, k int) float64 {
-	s := &p.sites[i]
-	joules := s.joules + float64(s.hold*time.Duration(s.exec).Seconds())
-	return float64(joules*float64(p.m.cfg.Grid[s.cluster][k])*perKWh) + p.net(s, k)
-}
-
-// serve serves all arrivals, each at the home of its slot.
-func (p *roster) serve(c *course, home []int) {
-	p.free, p.busy = make([][]use, len(p.sites)), make([][]use, len(p.sites))
-	p.steps, p.ends = make([]step, 0, len(c.at)), make([]int64, 0, len(c.at))
-	for i, at := range c.at {
-		next := int64(math.MaxInt64)
-		if i+1 < len(c.at) {
-			next = c.at[i+1]
-		}
-		p.place(home[p.m.slotOf(at)], int32(i), at, c.scale[i], next)
-	}
-	for n := range p.sites {
-		p.drop(n)
-		for _, u := range p.busy[n] {
-			p.grams += p.leave(&p.sites[n], u.at)
+		try(h, cold, p.sweep.start(h, i))
+		if at >= b.time && !p.rule.still {
+			try(h, ahead, warm+b.begin(p.m, at-b.time))
 		}
 	}
-}
-
-// drop lets the idle instances of site n go.
-func (p *roster) drop(n int) {
-	for _, u := range p.free[n] {
-		p.grams += p.leave(&p.sites[n], u.at)
-	}
-	p.free[n] = p.free[n][:0]
-}
-
-// net is the grams of moving an invocation's data in slot k.
-func (p *roster) net(s *site, k int) float64 {
-	return float64(p.f.netJoules * float64((p.m.cfg.Grid[s.cluster][k]+p.m.cfg.Grid[s.far][k])/2) * perKWh)
-}
-
-// hold is the grams of an instance at s over [from, to).
-func (p *roster) hold(s *site, from, to int64) float64 {
-	return float64(s.hold * (p.m.emission(s.cluster, to) - p.m.emission(s.cluster, from)) * perKWh)
-}
-
-// leave is what the rule holds an instance for after its last use.
-func (p *roster) leave(s *site, t int64) float64 {
-	if !p.rule.fixed {
-		return 0
-	}
-	return p.hold(s, t, t+int64(p.rule.keep))
-}
-
-// place serves an arrival at site n: by the instance that was used last, if waiting
-// took no more than a new one, else by a new one, and the idle ones go. A new one is
-// started ahead where that takes less, or where the next arrival can take it over
-// sooner.
-func (p *roster) place(n int, i int32, at int64, scale float64, next int64) {
-	s := &p.sites[n]
-	for k := len(p.busy[n]) - 1; k >= 0 && p.busy[n][k].at <= at; k-- {
-		p.free[n], p.busy[n] = append(p.free[n], p.busy[n][k]), p.busy[n][:k]
-	}
-	joules, end := float64(s.joules*scale), at+trace.Lasts(time.Duration(s.exec), scale)
-	warm := p.m.spend(s.cluster, joules, s.hold, at, end)
-	x := step{site: int32(n), how: cold, from: -1}
-	least := p.m.spend(s.cluster, s.start, s.hold, at, at+s.time) + p.m.spend(s.cluster, joules, s.hold, at+s.time, end+s.time)
-	if at >= s.time && !p.rule.still {
-		g := p.m.spend(s.cluster, s.start, s.hold, at-s.time, at) + warm
-		if alike := float64(1e-9 * least); g < least-alike || g <= least+alike && next >= end && next < end+s.time {
-			least, x.how = g, ahead
-		}
-	}
-	if k := len(p.free[n]) - 1; k >= 0 && !p.rule.alone && (p.banned == nil || !p.banned[i]) {
-		u := p.free[n][k]
-		if g := p.hold(s, u.at, at) + warm; g <= least+p.leave(s, u.at) && (!p.rule.fixed || at-u.at <= int64(p.rule.keep)) {
-			least, x.how, x.from = g, kept, u.arrival
-			p.free[n] = p.free[n][:k]
-		} else {
-			p.drop(n)
-		}
+	h, ready, last := int(x.site), at, len(p.free[x.site])-1
+	if x.how == kept {
+		x.from, p.free[h] = p.free[h][last].arrival, p.free[h][:last]
+		p.heirs[x.from] = true
+	} else {
+		p.free[h] = p.free[h][:0]
 	}
 	if x.how == cold {
-		end += s.time
+		ready += p.berths[h].time
 	}
-	p.grams += least + p.net(s, p.m.slotOf(at))
+	end := p.end(h, i, ready)
 	p.steps, p.ends = append(p.steps, x), append(p.ends, end)
-	k, _ := slices.BinarySearchFunc(p.busy[n], end, func(u use, end int64) int { return cmp.Or(cmp.Compare(end, u.at), -1) })
-	p.busy[n] = slices.Insert(p.busy[n], k, use{end, i})
+	k, _ := slices.BinarySearchFunc(p.busy[h], end, func(u use, end int64) int { return cmp.Or(cmp.Compare(end, u.at), -1) })
+	p.busy[h] = slices.Insert(p.busy[h], k, use{end, int32(i)})
 }
 
-// attain sets the gap of b to plans for all functions, where they can be made: not
-// where room is priced, nor where work waits or shares instances.
-func (m *model) attain(b *PlacementBound) {
-	if m.prices != nil || m.courses == nil || m.mixed {
-		return
+// idle is the instance of berth h that arrival i may take over.
+func (p *roster) idle(h, i int) *use {
+	n := len(p.free[h])
+	if n == 0 || p.rule.alone || p.banned != nil && p.banned[i] {
+		return nil
 	}
-	grams := 0.0
-	for i, f := range m.fns {
-		if f != nil && len(f.ways) > 0 {
-			grams += m.roster(f, m.store.Functions()[i], &m.courses[i], b.rule).grams
-		}
+	u := &p.free[h][n-1]
+	if p.rule.fixed && p.course.at[i]-u.at > int64(p.rule.keep) {
+		return nil
 	}
-	b.Repaired, b.Gap = true, max(grams/float64(b.Points[0].Grams)-1, 0)
-	b.Method += ", the gap being to instances that stay in place"
+	return u
 }
 
-// fit sets the gap of b to plans in which nothing is started ahead and what runs and
-// waits fits into the room of w, and reports whether such were found: waits that do
-// not fit are left out, one after another.
-func (m *model) fit(b *PlacementBound, w *crowd) bool {
-	if m.prices != nil || m.courses == nil || m.mixed {
-		return false
+// spent is the grams of arrival i, with its instance until another takes it over or it
+// is gone.
+func (p *roster) spent(i int) (grams float64) {
+	x, at := &p.steps[i], p.course.at[i]
+	h, ready := int(x.site), at
+	b := &p.berths[h]
+	switch x.how {
+	case kept:
+		grams = b.own.until(p.m, at) - b.own.until(p.m, p.ends[x.from])
+	case ahead:
+		grams = b.begin(p.m, at-b.time)
+	case cold:
+		grams, ready = b.begin(p.m, at), at+b.time
 	}
-	banned := make([][]bool, len(m.fns))
-	for range maxRepairs {
-		c := &crowd{needs: w.needs, room: w.room, horizon: w.horizon, scarcer: w.scarcer}
-		grams := 0.0
-		for i, f := range m.fns {
-			if f == nil || len(f.ways) == 0 {
-				continue
-			}
-			if banned[i] == nil {
-				banned[i] = make([]bool, len(m.courses[i].at))
-			}
-			p := &roster{m: m, f: f, rule: rule{still: true}, sites: m.survey(m.store.Functions()[i]), banned: banned[i]}
-			home, _ := p.homes()
-			p.serve(&m.courses[i], home)
-			grams += p.grams
-			c.join(p, &m.courses[i], int32(i))
-		}
-		c.order()
-		out, changed := make([]bool, len(c.stays)), false
-		if !c.repair(out) {
-			return false
-		}
-		for n, over := range out {
-			if over {
-				s := &c.stays[n]
-				banned[s.fn][s.arrival], changed = true, true
-			}
-		}
-		if !changed {
-			b.Gap = max(grams/float64(b.Points[0].Grams)-1, 0)
-			return true
-		}
+	if grams += p.run(h, i, ready, p.ends[i]); !p.heirs[i] {
+		grams -= p.gone(h, p.ends[i])
 	}
-	return false
+	return grams
 }
-
-// maxRepairs is how often waits are left out before a plan is given up.
-const maxRepairs = 12
 
 // join adds the uses of a plan. A wait is worth a start for each use alike.
 func (w *crowd) join(p *roster, c *course, fn int32) {
 	for i, x := range p.steps {
 		s := stay{at: c.at[i], end: p.ends[i], fn: fn, arrival: int32(i)}
 		if x.how == kept {
-			s.since, s.gain = p.ends[x.from], 1
+			s.since, s.gain, s.found = p.ends[x.from], 1, true
 		}
 		w.stays = append(w.stays, s)
 	}

@@ -81,7 +81,7 @@ func (f *follower) Name() string { return "follower" }
 func (f *follower) Choose(_ *state.Snapshot, r *wattle.Request, options []scheduler.Option) int {
 	n := r.Function.Index
 	p := f.plans[n]
-	target := p.sites[p.steps[f.chosen[n]].site].target
+	target := p.berths[p.steps[f.chosen[n]].site].target
 	f.chosen[n]++
 	return slices.IndexFunc(options, func(o scheduler.Option) bool { return o.Target == target })
 }
@@ -92,7 +92,7 @@ func (f *follower) Step(now time.Time, s *state.Snapshot, e wattle.Event, out []
 		for n, p := range f.plans {
 			for i, x := range p.steps {
 				if at := f.courses[n].at[i]; x.how == ahead {
-					site := &p.sites[x.site]
+					site := &p.berths[x.site]
 					out = append(out, wattle.Action{
 						Kind: wattle.Prewarm, Function: p.m.store.Functions()[n], Target: site.target, Copies: 1,
 						At: now.Add(time.Duration(at - site.time - 1)), Until: now.Add(time.Duration(at)),
@@ -173,8 +173,8 @@ func drawCourses(t *rapid.T) *simulator.Config {
 	return c
 }
 
-// plans makes the plan of every function by a rule.
-func plans(t *rapid.T, c *simulator.Config, r rule) (out []*roster, courses []course, grams float64) {
+// plans makes the plan of every function in the space of b.
+func plans(t *rapid.T, c *simulator.Config, b *PlacementBound) (out []*roster, courses []course, grams float64) {
 	m, err := newModel(c, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -182,10 +182,16 @@ func plans(t *rapid.T, c *simulator.Config, r rule) (out []*roster, courses []co
 	if err := arrivals(context.Background(), c, func(a *trace.Arrival) { m.function(a.Function); m.gather(a) }); err != nil {
 		t.Fatal(err)
 	}
+	answers, err := m.answers(context.Background(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, f := range m.fns {
-		p := &roster{}
-		if f != nil {
-			p = m.roster(f, m.store.Functions()[i], &m.courses[i], r)
+		p := answers[i].plan
+		if p == nil {
+			p = &roster{}
+		} else {
+			p.sweep = newSweep(m, f, &m.courses[i], b.rule, m.berths(m.store.Functions()[i]))
 		}
 		out, grams = append(out, p), grams+p.grams
 	}
@@ -196,20 +202,16 @@ func plans(t *rapid.T, c *simulator.Config, r rule) (out []*roster, courses []co
 // gap that is printed: the bound is never above it. It is so close in many cases that
 // a bound which were half a per cent higher would be found out.
 func TestPlansArePricedByTheEngine(t *testing.T) {
-	all, sharp := 0, 0
+	tries, sharp := map[string]int{}, map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCourses(t)
-		r := rule{fixed: rapid.Bool().Draw(t, "fixed"), keep: time.Duration(rapid.SampledFrom([]int{0, 60, 200, 600}).Draw(t, "keep")) * time.Second}
-		bounds, err := Placement(context.Background(), c, Options{Rates: []wattle.GramsPerSecond{0}, Keep: []time.Duration{r.keep}, Plans: true})
+		keep := time.Duration(rapid.SampledFrom([]int{0, 60, 200, 600}).Draw(t, "keep")) * time.Second
+		bounds, err := Placement(context.Background(), c, Options{Rates: []wattle.GramsPerSecond{0}, Keep: []time.Duration{keep}, Capped: true, Plans: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := bounds[0]
-		if r.fixed {
-			b = bounds[1]
-		}
-		r.alone = b.rule.alone
-		ps, courses, grams := plans(t, c, r)
+		b := bounds[rapid.IntRange(0, 2).Draw(t, "space")] // hindsight, capped or keep
+		ps, courses, grams := plans(t, c, b)
 		f := newFollower(ps, courses)
 		c.Core.Chooser, c.Core.Keeper = f, f
 		res, err := simulator.Run(context.Background(), c)
@@ -226,12 +228,14 @@ func TestPlansArePricedByTheEngine(t *testing.T) {
 		if !b.Repaired || math.Abs(b.Gap-max(grams/least-1, 0)) > 1e-9 {
 			t.Fatalf("%s has the gap %g (%v), want %g", b.Name, b.Gap, b.Repaired, grams/least-1)
 		}
-		if all++; got < least*1.005 {
-			sharp++
+		if tries[b.Name[:4]]++; got < least*1.005 {
+			sharp[b.Name[:4]]++
 		}
 	})
-	t.Logf("%d of %d bounds are within half a per cent of what the engine reached", sharp, all)
-	if sharp < all/4 {
-		t.Error("few bounds were reached")
+	t.Logf("of %v bounds %v are within half a per cent of what the engine reached", tries, sharp)
+	for name, n := range tries {
+		if sharp[name] < n/3 {
+			t.Errorf("few bounds %q were reached", name)
+		}
 	}
 }

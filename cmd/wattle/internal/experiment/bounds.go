@@ -176,7 +176,7 @@ func average(bounds [][]*bound.PlacementBound, n int) report.Bound {
 			b.CarbonSlotsG[k] += w * float64(g)
 		}
 		for i := range b.Front {
-			b.Front[i].CarbonG += w * float64(x.Points[i].Grams)
+			b.Front[i].CarbonG += w * float64(max(x.Points[i].Grams, x.Points[0].Grams))
 			b.Front[i].LatencyMeanS += w * x.Points[i].Seconds / count
 			b.Front[i].Label = x.Points[i].Rate.String()
 		}
