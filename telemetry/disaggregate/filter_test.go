@@ -371,6 +371,48 @@ func TestSharesCloseTheSum(t *testing.T) {
 	}
 }
 
+// TestSharesGoByTheirRule: equal shares of idle are the same for each function
+// and of the platform for each invocation; both by busy seconds otherwise.
+func TestSharesGoByTheirRule(t *testing.T) {
+	for _, share := range []Share{ShareEqual, ShareByBusy} {
+		m := newMachine(9, 8, 0.05)
+		m.idle = 40
+		cfg := DefaultConfig()
+		cfg.Idle, cfg.ControlPlane = share, share
+		f := mustNew(t, cfg)
+		feed(t, f, m, 600)
+		var first Estimate
+		for i, e := range f.AppendEstimates(nil) {
+			if i == 0 {
+				first = e
+			}
+			idle, control := e.Idle*e.Invocations/(first.Idle*first.Invocations), e.ControlPlane/first.ControlPlane
+			if share == ShareByBusy {
+				idle, control = e.Idle/first.Idle*first.Seconds/e.Seconds, control*first.Seconds/e.Seconds
+			}
+			if math.Abs(idle-1) > 1e-9 || math.Abs(control-1) > 1e-9 {
+				t.Errorf("%s: %s has %g of idle and %g of the platform, of what %s has", share, e.Function, idle, control, first.Function)
+			}
+		}
+	}
+}
+
+// TestIntervalsAreOrdered: 0 ≤ low ≤ value ≤ high from the first step on.
+func TestIntervalsAreOrdered(t *testing.T) {
+	m := newMachine(3, 12, 0.3)
+	f := mustNew(t, DefaultConfig())
+	for range 200 {
+		feed(t, f, m, 1)
+		for _, e := range f.AppendEstimates(nil) {
+			for _, i := range []Interval{e.Power, e.Active} {
+				if !(0 <= i.Low && i.Low <= i.Value && i.Value <= i.High) {
+					t.Fatalf("%s: %+v", e.Function, i)
+				}
+			}
+		}
+	}
+}
+
 func TestFollowsAChange(t *testing.T) {
 	m := newMachine(11, 5, 0.05)
 	cfg := DefaultConfig()
