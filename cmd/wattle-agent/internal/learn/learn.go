@@ -28,6 +28,7 @@ type Learner struct {
 	order   []attribution.Zone
 	control timeline // processor seconds of the platform itself
 	waiting []Batch
+	behind  bool // a source did not answer for the last batch
 	step    disaggregate.Step
 	names   map[invocations.Key]wattle.FunctionID
 	// Watch, if set, sees every step that was learned from.
@@ -138,6 +139,11 @@ func (l *Learner) fill(batches []Batch, now time.Time, idle func(attribution.Zon
 	*s = disaggregate.Step{From: batches[0].From, To: batches[0].To, Runs: s.Runs[:0]}
 	for i := range batches {
 		s.From, s.To = earlier(s.From, batches[i].From), later(s.To, batches[i].To)
+		// What a silent source counted comes with the next batch: neither of the
+		// two says what ran in its time.
+		failed := batches[i].Failed > 0
+		s.Unknown = s.Unknown || failed || l.behind
+		l.behind = failed
 		for _, r := range batches[i].Runs {
 			s.Runs = append(s.Runs, l.run(r))
 		}

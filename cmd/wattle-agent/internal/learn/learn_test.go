@@ -44,6 +44,93 @@ func TestLearnsFromIntervalsThatDoNotMeet(t *testing.T) {
 	}
 }
 
+// TestUnknownEnergyTeachesNothing: intervals whose energy could not be told, or
+// was not told at all, count their invocations and leave the powers alone.
+func TestUnknownEnergyTeachesNothing(t *testing.T) {
+	l, err := New(disaggregate.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Unix(1000, 0)
+	idle := func(attribution.Zone) (wattle.Watts, bool) { return 40, true }
+	unknown, steps, ended := 0, 0, 0.0
+	l.Watch = func(s *disaggregate.Step) {
+		steps++
+		if s.Unknown {
+			unknown++
+		}
+		for _, r := range s.Runs {
+			ended += r.Warm
+		}
+	}
+	for s := range 300 {
+		from := begin.Add(time.Duration(s) * time.Second)
+		l.Batch(Batch{From: from, To: from.Add(time.Second), Runs: []invocations.Run{{
+			Key: invocations.Key{Namespace: "n", Function: "f"}, Counts: invocations.Counts{Count: 1, Seconds: float64(s%4) / 2},
+		}}})
+		sample := wattle.Sample{Component: wattle.Package, Device: "package-0", From: from, To: from.Add(time.Second), Energy: wattle.Joules(40 + 10*float64(s%4)).Micro()}
+		switch {
+		case s%5 == 1: // a register was reset
+			sample.Energy, sample.Unknown = 0, true
+			fallthrough
+		case s%5 != 3: // or one round is missed
+			l.Energy([]wattle.Sample{sample})
+		}
+		l.Learn(from.Add(time.Second), idle, func(Done) {})
+	}
+	if steps < 295 || unknown != 120 || math.Abs(ended-float64(steps)) > 1e-9 {
+		t.Errorf("%d steps with %g invocations, %d of them unknown; want nearly 300 with one each, 120 unknown", steps, ended, unknown)
+	}
+	for _, e := range l.Filter().AppendEstimates(nil) {
+		if math.Abs(e.Power.Value-20) > 0.2 {
+			t.Errorf("%s: %.2f W per busy second, want 20", e.Function, e.Power.Value)
+		}
+	}
+}
+
+// TestSilentSourceTeachesNothing: of two gateways one does not answer now and
+// then and tells its counts later. The other's functions do not pay for that.
+func TestSilentSourceTeachesNothing(t *testing.T) {
+	l, err := New(disaggregate.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Unix(1000, 0)
+	idle := func(attribution.Zone) (wattle.Watts, bool) { return 40, true }
+	unknown, ended, late := 0, 0.0, invocations.Counts{}
+	l.Watch = func(s *disaggregate.Step) {
+		if s.Unknown {
+			unknown++
+		}
+		for _, r := range s.Runs {
+			ended += r.Warm
+		}
+	}
+	for s := range 300 {
+		from := begin.Add(time.Duration(s) * time.Second)
+		a, b := float64(s%4)/2, float64(s/4%3)/2 // busy seconds
+		batch := Batch{From: from, To: from.Add(time.Second), Runs: []invocations.Run{{Key: invocations.Key{Namespace: "n", Function: "a"}, Counts: invocations.Counts{Count: 1, Seconds: a}}}}
+		late.Count, late.Seconds = late.Count+1, late.Seconds+b
+		if s%7 == 3 {
+			batch.Failed = 1
+		} else {
+			batch.Runs = append(batch.Runs, invocations.Run{Key: invocations.Key{Namespace: "n", Function: "b"}, Counts: late})
+			late = invocations.Counts{}
+		}
+		l.Batch(batch)
+		l.Energy([]wattle.Sample{{Component: wattle.Package, Device: "package-0", From: from, To: from.Add(time.Second), Energy: wattle.Joules(40 + 20*a + 10*b).Micro()}})
+		l.Learn(from.Add(time.Second), idle, func(Done) {})
+	}
+	if unknown != 2*43 || ended != 600 {
+		t.Errorf("%d steps are unknown, %g invocations ended; want 86 and 600", unknown, ended)
+	}
+	for _, e := range l.Filter().AppendEstimates(nil) {
+		if want := map[wattle.FunctionID]float64{"n/a": 20, "n/b": 10}[e.Function]; math.Abs(e.Power.Value-want) > 0.2 {
+			t.Errorf("%s: %.2f W per busy second, want %g", e.Function, e.Power.Value, want)
+		}
+	}
+}
+
 func TestInboxAddsUpOverlappingSources(t *testing.T) {
 	in := NewInbox()
 	begin := time.Unix(1000, 0)

@@ -103,6 +103,7 @@ type pass struct {
 	last      time.Time
 	sources   []string
 	waiting   []record.Batch
+	behind    bool // a source did not answer for the last batch
 	epochs    int
 	steps     int
 	truncated string
@@ -213,7 +214,10 @@ func (p *pass) step(batches []record.Batch, now time.Time) error {
 	for _, b := range batches {
 		out.From, out.To = earlier(out.From, b.From), later(out.To, b.To)
 		out.ControlPlane += b.ControlPlane
-		out.Unknown = out.Unknown || b.Failed > 0
+		// What a silent source counted comes with the next batch: neither of the
+		// two says what ran in its time.
+		out.Unknown = out.Unknown || b.Failed > 0 || p.behind
+		p.behind = b.Failed > 0
 		for _, r := range b.Runs {
 			add(runs, disaggregate.Split(Name(r.Namespace, r.Function), r.Count, r.Seconds, r.Cold, r.ColdSeconds, r.Untold))
 		}

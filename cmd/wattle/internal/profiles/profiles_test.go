@@ -95,6 +95,61 @@ func TestLearnJoinsSlowMetersAndSeveralSources(t *testing.T) {
 	}
 }
 
+// TestLearnLeavesOutWhatIsNotKnown: a register that is reset, and a gateway that
+// does not answer and tells its counts later, teach nothing wrong.
+func TestLearnLeavesOutWhatIsNotKnown(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "r.jsonl")
+	w, err := record.Create(name, record.Header{Node: "n", Interval: time.Second, Meters: []record.MeterInfo{{Name: "rapl"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var register float64
+	var late record.Run
+	for i := range 600 {
+		at := begun().Add(time.Duration(i) * time.Second)
+		a, b := float64(i%4)/2, float64(i/4%3)/2
+		if i%100 < 12 {
+			a, b = 0, 0
+		}
+		register += 30 + 20*a + 10*b
+		if i%50 == 40 {
+			register = 0
+		}
+		batch := record.Batch{From: at.Add(-time.Second), To: at, Runs: []record.Run{{Namespace: "n", Function: "a", Count: 1, Seconds: a}}}
+		late = record.Run{Namespace: "n", Function: "b", Count: late.Count + 1, Seconds: late.Seconds + b}
+		if i%7 == 3 {
+			batch.Failed = 1
+		} else {
+			batch.Runs, late = append(batch.Runs, late), record.Run{}
+		}
+		e := record.Epoch{At: at, Meters: []record.MeterRound{{
+			Zones:    []telemetry.Zone{{Key: "package-0", Component: wattle.Package, Bound: 400}},
+			Readings: []telemetry.Reading{{At: at, Energy: uint64(math.Round(1e6 * register)), HasEnergy: true}},
+		}}}
+		if i > 0 {
+			e.Invocations = []record.Batch{batch}
+		}
+		if err := w.Write(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Learn(name, Config{Estimate: disaggregate.DefaultConfig()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Steps >= 599-2*80 || l.Steps < 599-2*90-12 {
+		t.Errorf("learned from %d intervals", l.Steps)
+	}
+	for _, f := range l.Profiles.Functions {
+		if want := map[wattle.FunctionID]float64{"n/a": 20, "n/b": 10}[f.Function]; math.Abs(f.Warm.Watts.Value-want) > 0.2 {
+			t.Errorf("%s: %.2f W, want %g", f.Function, f.Warm.Watts.Value, want)
+		}
+	}
+}
+
 // TestLoadsThatNeverPause: a function that runs at rest too is named, one that
 // pauses for as long as rest is learned over, or comes later, is not.
 func TestLoadsThatNeverPause(t *testing.T) {
