@@ -103,7 +103,7 @@ type pass struct {
 	last      time.Time
 	sources   []string
 	waiting   []record.Batch
-	behind    bool // a source did not answer for the last batch
+	quiet     time.Time // from when on some source has not answered; zero if all do
 	epochs    int
 	steps     int
 	truncated string
@@ -214,10 +214,7 @@ func (p *pass) step(batches []record.Batch, now time.Time) error {
 	for _, b := range batches {
 		out.From, out.To = earlier(out.From, b.From), later(out.To, b.To)
 		out.ControlPlane += b.ControlPlane
-		// What a silent source counted comes with the next batch: neither of the
-		// two says what ran in its time.
-		out.Unknown = out.Unknown || b.Failed > 0 || p.behind
-		p.behind = b.Failed > 0
+		out.Unknown = p.partial(&b) || out.Unknown
 		for _, r := range b.Runs {
 			add(runs, disaggregate.Split(Name(r.Namespace, r.Function), r.Count, r.Seconds, r.Cold, r.ColdSeconds, r.Untold))
 		}
@@ -253,6 +250,21 @@ func (p *pass) step(batches []record.Batch, now time.Time) error {
 		p.steps++
 	}
 	return nil
+}
+
+// partial reports whether b does not say what ran in its time: a source did not
+// answer, or tells now what it counted before. A source that is silent for long
+// is taken to be gone with its functions.
+func (p *pass) partial(b *record.Batch) bool {
+	if b.Failed == 0 {
+		behind := !p.quiet.IsZero()
+		p.quiet = time.Time{}
+		return behind
+	}
+	if p.quiet.IsZero() {
+		p.quiet = b.From
+	}
+	return b.To.Sub(p.quiet) <= silent
 }
 
 func add(runs map[wattle.FunctionID]*disaggregate.Run, r disaggregate.Run) {
