@@ -120,7 +120,7 @@ func (f *Feed) Run(ctx context.Context) error {
 }
 
 // Refresh fetches every zone of every source once and returns all failures
-// joined. A server's Retry-After is heeded. The table is usable all the same.
+// joined. A server that wants to be left alone is not asked. The table is usable all the same.
 func (f *Feed) Refresh(ctx context.Context) error {
 	var errs []error
 	for _, s := range f.sources {

@@ -153,6 +153,13 @@ func TestPace(t *testing.T) {
 		if want := []time.Duration{0, 5 * sec, 15 * sec, 35 * sec, 75 * sec, 135 * sec, 195 * sec}; !slices.Equal(got, want) {
 			t.Errorf("a failing source is asked at %s, want %s", got, want)
 		}
+		for _, outcome := range []string{"http_401", "http_429"} { // one zone's refusal concerns all
+			got = askedAt(t, c, Source{Zones: []wattle.ZoneID{"A", "B", "C"}, Rate: 10, Burst: 10}, 16*time.Second,
+				func() error { return &Failure{Outcome: outcome} })
+			if want := []time.Duration{0, 5 * sec, 10 * sec, 15 * sec}; !slices.Equal(got, want) {
+				t.Errorf("after %s three zones are asked for at %s, want %s", outcome, got, want)
+			}
+		}
 	})
 }
 

@@ -149,8 +149,15 @@ func (s *source) done(zone wattle.ZoneID, outcome string, refused int, err error
 	backoff := min(c.MaxBackoff, firstBackoff<<min(p.failures-1, 20))
 	p.due = now.Add(jittered(s.random, backoff, c.Jitter))
 	var f *Failure
-	if errors.As(err, &f) && f.RetryAfter > 0 {
-		hold := f.RetryAfter + time.Duration(float64(f.RetryAfter)*c.Jitter*s.random.Float64())
+	if !errors.As(err, &f) {
+		return changed
+	}
+	hold := f.RetryAfter
+	if hold == 0 && (outcome == "http_401" || outcome == "http_429") { // a burst of zones makes it no better
+		hold = backoff
+	}
+	if hold > 0 { // never sooner than asked, and not all agents at once
+		hold += time.Duration(float64(hold) * c.Jitter * s.random.Float64())
 		if until := now.Add(hold); until.After(s.held) {
 			s.held = until
 		}
