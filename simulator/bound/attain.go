@@ -22,13 +22,13 @@ type answer struct {
 const (
 	// climbWork bounds arrivals × berths × steps of all climbs of a bound, climbSize
 	// the memory of one.
-	climbWork = 120_000_000
+	climbWork = 150_000_000
 	climbSize = 1_000_000
 	// proven is the share of all that may be left between bound and plans of functions
 	// whose bounds are not climbed.
-	proven = 1e-3
+	proven = 2e-4
 	// stint is the steps of a climb between plans.
-	stint = 20
+	stint = 25
 )
 
 // attain raises the first point of b to the bound in which every instance stays where it
