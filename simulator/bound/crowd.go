@@ -137,26 +137,9 @@ func (w *crowd) fullest(resource int) (most float64, instants []int64) {
 // weights are what a gram and a second of cold start count.
 type weights struct{ grams, seconds float64 }
 
-// fees are prices of a unit of room at instants in time, for who waits then.
-type fees struct {
-	instants []int64
-	sums     []float64 // of the prices before each instant, and of all
-}
-
-// before is the fees of a unit of room up to t.
-func (x *fees) before(t int64) float64 {
-	i, _ := slices.BinarySearch(x.instants, t)
-	return x.sums[i]
-}
-
 // toll is what all instances take beside what they run, at some weights: low at
 // least, by prices, and high with waits that fit, of which seconds are cold starts.
-// The fees are the prices, and the rent is what they make of the room that runs leave.
-type toll struct {
-	low, high, seconds float64
-	fees               *fees
-	rent               float64
-}
+type toll struct{ low, high, seconds float64 }
 
 // settle values every wait at v, and returns what all stays take without any.
 func (w *crowd) settle(v weights) (all float64) {
@@ -223,11 +206,6 @@ func (w *crowd) price(instants []int64, t *toll, out []bool) error {
 		lost += holds[i].Value
 	}
 	t.low += max(lost-b.Upper, 0)
-	t.fees = &fees{instants: instants, sums: make([]float64, len(instants)+1)}
-	for i, p := range b.Prices {
-		t.fees.sums[i+1] = t.fees.sums[i] + p
-		t.rent += float64(p * room[i])
-	}
 	return nil
 }
 
