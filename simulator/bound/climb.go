@@ -15,6 +15,7 @@ type climb struct {
 	path  [][]float64 // the same: where the last steps went
 	best  [][]float64 // levels
 	costs []float64   // of the ways of the arrival at hand: three for each berth
+	pools []pool      // room for those of settle
 	// top is the sum of the values at the best levels, distance that from there to the
 	// target, and stale the steps without a gain.
 	top, distance float64
@@ -27,6 +28,12 @@ type options struct {
 	warm, cold route
 	hold       float64 // up to the arrival
 	early      float64 // what an instance takes that is there; +Inf if none is started ahead
+}
+
+// pool is the sum of n neighbouring levels that are to be equal.
+type pool struct {
+	sum float64
+	n   int
 }
 
 // route is what a way takes beside the instance, the hold up to its end, what an instance
@@ -203,11 +210,7 @@ func (c *climb) step(distance float64) {
 // violators), and that are no higher than what a start ahead allows.
 func (c *climb) settle(h int) {
 	level := c.level[h][:len(c.value)]
-	type pool struct {
-		sum float64
-		n   int
-	}
-	var pools []pool
+	pools := c.pools[:0]
 	for _, v := range level {
 		p := pool{v, 1}
 		for k := len(pools) - 1; k >= 0 && float64(pools[k].sum*float64(p.n)) < float64(p.sum*float64(pools[k].n)); k-- {
@@ -215,6 +218,7 @@ func (c *climb) settle(h int) {
 		}
 		pools = append(pools, p)
 	}
+	c.pools = pools
 	i, most := 0, math.Inf(1)
 	for _, p := range pools {
 		for range p.n {
