@@ -14,11 +14,13 @@ import (
 	"time"
 
 	"github.com/wattle-project/wattle"
+	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/learn"
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/settings"
 	"github.com/wattle-project/wattle/internal/version"
 	"github.com/wattle-project/wattle/telemetry/exporter"
 	"github.com/wattle-project/wattle/telemetry/fake"
 	"github.com/wattle-project/wattle/telemetry/grid"
+	"github.com/wattle-project/wattle/telemetry/invocations"
 	"github.com/wattle-project/wattle/telemetry/price"
 )
 
@@ -72,8 +74,11 @@ func (w *town) write(path, text string) {
 // ServeHTTP is the kubelet, the gateway of OpenFaaS and Electricity Maps.
 func (w *town) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	switch {
-	case w.sick && r.URL.Path != "/metrics":
+	case w.sick && r.URL.Path != "/metrics", r.URL.Path == "/other/metrics" && w.round%40 >= 35:
 		http.Error(out, "no", http.StatusServiceUnavailable)
+	case r.URL.Path == "/other/metrics":
+		fmt.Fprintf(out, "gateway_function_invocation_total{code=\"200\",function_name=\"steady\"} %d\n", w.round*w.round/7)
+		fmt.Fprintf(out, "gateway_functions_seconds_sum{code=\"200\",function_name=\"steady\"} %g\n", 0.3*float64(w.round*w.round/7))
 	case r.URL.Path == "/pods":
 		fmt.Fprintf(out, `{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":"resize-7d9","namespace":"openfaas-fn","uid":%q,"labels":{"faas_function":"resize"}},
  "spec":{"containers":[{"name":"resize","resources":{"requests":{"cpu":"500m","memory":"64Mi"}}}]},"status":{"containerStatuses":[{"name":"resize","containerID":"containerd://%s"}]}}]}`, podUID, podContainer)
@@ -144,7 +149,7 @@ func (w *town) live(file string, detailed int, looks bool) string {
 	s.Cgroups.Root, s.Cgroups.Patterns = w.cgroups, []string{`^/faas/fn-(?P<function>[a-z]+)$`}
 	s.Meters.Skip = []string{"hwmon", "nvml", "dcgm-exporter", "ipmi"}
 	s.Kubernetes = settings.Kubernetes{Enabled: "on", Kubelet: w.services.URL}
-	s.Invocations.Targets = []string{w.services.URL + "/metrics"}
+	s.Invocations.Targets = []string{w.services.URL + "/metrics", w.services.URL + "/other/metrics"}
 	s.Attribution.Idle = map[string]wattle.Watts{"package": 20, "dram": 2}
 	s.Attribution.CPU, s.Attribution.Memory = 4000, wattle.GiB
 	s.Grid.PUE = 1.3
@@ -182,6 +187,7 @@ func (w *town) live(file string, detailed int, looks bool) string {
 		if b, err := p.scraper.Scrape(ctx, w.now()); err == nil && !b.From.IsZero() {
 			p.inbox.Scraped(b)
 		}
+		w.push(p.inbox)
 		p.agent.Step(ctx, w.now())
 		if looks && w.round%17 == 0 {
 			p.agent.Refresh()
@@ -196,6 +202,16 @@ func (w *town) live(file string, detailed int, looks bool) string {
 		t.Fatal(err)
 	}
 	return page.String()
+}
+
+// push is what somebody pushes, at the second time of a second long ago.
+func (w *town) push(in *learn.Inbox) {
+	if ago := map[int]time.Duration{90: time.Second, 100: 10 * time.Second}[w.round]; ago > 0 {
+		from := w.now().Add(-ago)
+		in.Pushed(learn.Batch{From: from, To: from.Add(time.Second), Runs: []invocations.Run{
+			{Key: invocations.Key{Function: "steady"}, Counts: invocations.Counts{Count: 40, Seconds: 90, Cold: 1, ColdSeconds: 2}},
+		}}, w.now())
+	}
 }
 
 // TestReplayGivesThePageOfTheRecordedAgent: all that the live agent served but

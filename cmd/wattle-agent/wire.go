@@ -74,7 +74,7 @@ func wire(s *settings.Settings, x surroundings) (*parts, error) {
 	if s.Meters.Fake.Enabled && len(s.Cgroups.Patterns) == 0 {
 		err = p.playDemo(&c, &sources, x.now)
 	} else {
-		err = p.readNode(s, &c, &sources, x.log)
+		err = p.readNode(s, &c, &sources, x)
 	}
 	if err == nil {
 		err = p.scrape(s, x.log)
@@ -147,20 +147,20 @@ func (p *parts) playDemo(c *agent.Config, sources *tape.Noted, now func() time.T
 }
 
 // readNode reads the cgroups, pods and devices of this machine.
-func (p *parts) readNode(s *settings.Settings, c *agent.Config, sources *tape.Noted, log *slog.Logger) error {
+func (p *parts) readNode(s *settings.Settings, c *agent.Config, sources *tape.Noted, x surroundings) error {
 	var err error
-	if p.tree, err = cgroup.New(cgroups(s, log)); err != nil {
+	if p.tree, err = cgroup.New(cgroups(s, x.log)); err != nil {
 		return usage{err}
 	}
 	var pods owners.Pods
 	if kubelet(s) {
-		if p.pods, err = kube.New(kubeConfig(s, log)); err != nil {
+		if p.pods, err = kube.New(kubeConfig(s, x.log)); err != nil {
 			return usage{err}
 		}
 		pods = p.pods
 	}
 	sources.Usage, sources.Owners = p.tree, owners.New(pods)
-	sources.Batches = func() []learn.Batch { return p.inbox.Drain(time.Now()) }
+	sources.Batches = func() []learn.Batch { return p.inbox.Drain(x.now()) }
 	if len(p.meters.GPUs) > 0 {
 		sources.GPUs = &joined{meters: p.meters.GPUs, join: owners.NewGPUs(s.Proc, pods), asked: map[string]int{}}
 	}

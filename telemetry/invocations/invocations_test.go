@@ -236,11 +236,11 @@ func TestOneDeadTargetDoesNotBlindTheRest(t *testing.T) {
 	g.text.Store(line("a", "2", "2"))
 	h.text.Store(line("a", "12", "11"))
 	h.status.Store(503)
-	if b := scrape(t, s, 1); b.Failed != 1 || !slices.Equal(b.Runs, []Run{run("a", 1, 1)}) {
+	if b := scrape(t, s, 1); b.Failed != 1 || b.Late || !slices.Equal(b.Runs, []Run{run("a", 1, 1)}) {
 		t.Errorf("batch %+v, want what the first target counted", b)
 	}
 	h.status.Store(200)
-	if b := scrape(t, s, 2); b.Failed != 0 || !slices.Equal(b.Runs, []Run{run("a", 2, 1)}) {
+	if b := scrape(t, s, 2); b.Failed != 0 || !b.Late || !slices.Equal(b.Runs, []Run{run("a", 2, 1)}) {
 		t.Errorf("batch %+v, want what the second target counted meanwhile", b)
 	}
 	g.status.Store(500)
@@ -249,8 +249,25 @@ func TestOneDeadTargetDoesNotBlindTheRest(t *testing.T) {
 		t.Error("no target answered and there is no error")
 	}
 	g.status.Store(200)
-	if b := scrape(t, s, 4); !b.From.Equal(time.Unix(2, 0)) {
-		t.Errorf("interval starts at %s, want 2: the failed scrape does not end it", b.From)
+	if b := scrape(t, s, 4); !b.From.Equal(time.Unix(2, 0)) || b.Late {
+		t.Errorf("interval starts at %s (late: %v), want 2: the failed scrape does not end it", b.From, b.Late)
+	}
+	h.status.Store(200)
+	if b := scrape(t, s, 5); !b.Late {
+		t.Error("what the second target counted before 4 is taken for that of the last second")
+	}
+	if b := scrape(t, s, 6); b.Late {
+		t.Error("late for ever")
+	}
+
+	// Of one that answers for the first time it is not known what it counted before.
+	s = newScraper(t, g.URL, h.URL)
+	h.status.Store(500)
+	scrape(t, s, 0)
+	scrape(t, s, 1)
+	h.status.Store(200)
+	if b := scrape(t, s, 2); b.Late || len(b.Runs) != 0 {
+		t.Errorf("batch %+v, want where counting of the second target begins", b)
 	}
 }
 

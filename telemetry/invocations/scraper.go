@@ -75,12 +75,15 @@ type Batch struct {
 	// Failed counts targets that did not answer. What they counted meanwhile
 	// comes with a later batch.
 	Failed int
+	// Late says that what was counted before From is among Runs.
+	Late bool
 }
 
 // Scraper turns growing counters into batches. It is not safe for concurrent use.
 type Scraper struct {
 	cfg    Config
 	seen   []map[Key]Counts // by target; nil before its first answer
+	behind []bool           // by target: an interval ended without its answer
 	last   time.Time
 	errors []string // by target: the failure logged last
 }
@@ -91,7 +94,7 @@ func New(cfg Config) (*Scraper, error) {
 		return nil, err
 	}
 	n := len(cfg.Targets)
-	return &Scraper{cfg: cfg, seen: make([]map[Key]Counts, n), errors: make([]string, n)}, nil
+	return &Scraper{cfg: cfg, seen: make([]map[Key]Counts, n), behind: make([]bool, n), errors: make([]string, n)}, nil
 }
 
 // Run scrapes until ctx ends and gives each batch but the first, which only sets
@@ -124,12 +127,16 @@ func (s *Scraper) Scrape(ctx context.Context, now time.Time) (Batch, error) {
 			b.Failed++
 			continue
 		}
+		b.Late = b.Late || s.behind[i]
 		s.advance(i, t, sum)
 	}
 	if b.Failed == len(totals) {
 		return b, errors.Join(errs...)
 	}
 	s.last = now
+	for i, err := range errs {
+		s.behind[i] = err != nil && s.seen[i] != nil
+	}
 	for k, c := range sum {
 		b.Runs = append(b.Runs, Run{k, c})
 	}

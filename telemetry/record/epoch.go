@@ -124,6 +124,8 @@ type Batch struct {
 	ControlPlane float64
 	// Failed counts sources that did not answer.
 	Failed int
+	// Late says that what was counted before From is among Runs.
+	Late bool
 }
 
 // Run is what one function did in a Batch. Cold invocations are among Count;

@@ -305,7 +305,7 @@ func (r *Reader) batches(w *wireEpoch, e *Epoch) error {
 		if !sane {
 			return errors.New("invocations: a run without function, a negative figure, or an end before the start")
 		}
-		e.Invocations = append(e.Invocations, Batch{from, to, b.Runs, b.ControlPlane, b.Failed})
+		e.Invocations = append(e.Invocations, Batch{from, to, b.Runs, b.ControlPlane, b.Failed, b.Late})
 	}
 	return nil
 }

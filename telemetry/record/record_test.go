@@ -83,6 +83,13 @@ func beside(i int) ([]Fetch, []Collector) {
 	return []Fetch{{Feed: "carbon", Provider: "csv", Outcome: "ok", Count: int64(1 + i/10)}}, []Collector{{Name: "kubelet", Up: i/20%2 == 0}}
 }
 
+// batch is what ended before step i.
+func batch(i int) Batch {
+	to := begun().Add(time.Duration(i) * time.Second)
+	return Batch{From: to.Add(-time.Second), To: to, ControlPlane: 0.05, Failed: i % 3, Late: i%4 == 1,
+		Runs: []Run{{Namespace: "shop", Function: "resize", Count: 3, Seconds: 1.0 / 3, Cold: 1, ColdSeconds: 0.1, Untold: float64(i % 2)}}}
+}
+
 // recordTo runs 60 steps of the load through a Node and a Recorder.
 func recordTo(t testing.TB, w io.Writer, name string) (samples string) {
 	t.Helper()
@@ -107,9 +114,11 @@ func recordTo(t testing.TB, w io.Writer, name string) (samples string) {
 		rec.Signal(signal(i))
 		rec.Price(Price{Zone: "DE", PerMWh: -3.5, Currency: "EUR", From: begun(), To: begun().Add(time.Hour)})
 		rec.Beside(beside(i))
+		if i <= 20 {
+			rec.Owner(Owner{ID: 2, Namespace: "shop", Pod: "brief", Function: "resize"})
+		}
 		if i > 0 {
-			rec.Invocations(Batch{From: begun().Add(time.Duration(i-1) * time.Second), To: begun().Add(time.Duration(i) * time.Second),
-				Runs: []Run{{Function: "resize", Count: 3, Seconds: 1.0 / 3, Cold: 1, ColdSeconds: 0.1}}, ControlPlane: 0.05})
+			rec.Invocations(batch(i))
 		}
 		if err := rec.End(l.now); err != nil {
 			t.Fatal(err)
@@ -117,6 +126,9 @@ func recordTo(t testing.TB, w io.Writer, name string) (samples string) {
 	}
 	if err := rec.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if len(rec.owners) != 1 || len(out.known) != 2 {
+		t.Errorf("%d owners and %d cgroups are held for ever, want those that are there", len(rec.owners), len(out.known))
 	}
 	return b.String()
 }
@@ -167,6 +179,9 @@ func replay(t testing.TB, text []byte, name string) string {
 			if i != 60 || p.Truncated() != "" {
 				t.Fatalf("%d epochs, truncated %q", i, p.Truncated())
 			}
+			if len(r.known) != 2 {
+				t.Errorf("%d cgroups are held for ever, want those that are there", len(r.known))
+			}
 			return b.String()
 		} else if err != nil {
 			t.Fatal(err)
@@ -198,11 +213,14 @@ func checkSources(t testing.TB, p *Player, i int) {
 	if o, ok := p.Owner(1); !ok || o.Function != "resize" || o.CPU != 500 {
 		t.Fatalf("step %d: owner %+v", i, o)
 	}
+	if o, ok := p.Owner(2); ok != (i <= 20) || ok && o.Pod != "brief" {
+		t.Fatalf("step %d: owner of the cgroup that leaves at 20: %+v, %v", i, o, ok)
+	}
 	if q, ok := p.Price("DE"); !ok || q.PerMWh != -3.5 {
 		t.Fatalf("step %d: price %+v", i, q)
 	}
-	if b := p.Invocations(); i > 0 && (len(b) != 1 || b[0].Runs[0].Seconds != 1.0/3 || !b[0].To.Equal(begun().Add(time.Duration(i)*time.Second))) {
-		t.Fatalf("step %d: %+v", i, b)
+	if b := p.Invocations(); i > 0 && !reflect.DeepEqual(b, []Batch{batch(i)}) {
+		t.Fatalf("step %d: %+v, want %+v", i, b, batch(i))
 	}
 	if g := p.GPU(); len(g) != 1 || g[0].OfSlices != 7 {
 		t.Fatalf("step %d: %+v", i, g)

@@ -90,6 +90,7 @@ type wireBatch struct {
 	Runs         []Run   `json:"runs,omitempty"`
 	ControlPlane float64 `json:"control_plane,omitempty"`
 	Failed       int     `json:"failed,omitempty"`
+	Late         bool    `json:"late,omitempty"`
 }
 
 type wireSignal struct {

@@ -116,7 +116,7 @@ func (w *Writer) encode(e *Epoch) (*wireEpoch, error) {
 		out.Usage = w.usage(e.Usage)
 	}
 	for _, b := range e.Invocations {
-		out.Invocations = append(out.Invocations, wireBatch{w.since(b.From), w.since(b.To), b.Runs, b.ControlPlane, b.Failed})
+		out.Invocations = append(out.Invocations, wireBatch{w.since(b.From), w.since(b.To), b.Runs, b.ControlPlane, b.Failed, b.Late})
 	}
 	for _, s := range e.Signals {
 		out.Signals = append(out.Signals, signalToWire(s))

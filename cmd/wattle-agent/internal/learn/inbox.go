@@ -17,10 +17,19 @@ type Inbox struct {
 	mu      sync.Mutex
 	passed  []Batch
 	pushing bool
-	seconds map[int64]map[invocations.Key]invocations.Counts
+	scraped time.Time // up to when the scraper has told
+	silent  int       // its sources that did not answer last
+	seconds map[int64]*second
 	next    int64         // first second that is not given on yet
 	until   int64         // second up to which something was told
 	lag     time.Duration // how late counts come
+}
+
+// second is what was told of one second.
+type second struct {
+	of     map[invocations.Key]invocations.Counts
+	failed int  // sources that did not answer for it
+	late   bool // counts of an earlier time are in it
 }
 
 // Bounds of an Inbox.
@@ -32,13 +41,14 @@ const (
 
 // NewInbox returns an empty one.
 func NewInbox() *Inbox {
-	return &Inbox{seconds: map[int64]map[invocations.Key]invocations.Counts{}, lag: minLag}
+	return &Inbox{seconds: map[int64]*second{}, lag: minLag}
 }
 
 // Scraped takes a batch of the one scraper.
 func (in *Inbox) Scraped(b Batch) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.scraped, in.silent = b.To, b.Failed
 	if in.pushing {
 		in.spread(b, b.To)
 		return
@@ -59,7 +69,7 @@ func (in *Inbox) Pushed(b Batch, now time.Time) {
 }
 
 // spread adds the counts of b to the seconds that it covers, in proportion.
-// Seconds that were given on already leave their part to the next.
+// Seconds that were given on already leave their part to the next, which is late.
 func (in *Inbox) spread(b Batch, now time.Time) {
 	in.lag = min(max(in.lag, now.Sub(b.From)+minLag), maxLag)
 	first, last := b.From.Unix(), b.To.Add(-1).Unix()
@@ -71,24 +81,31 @@ func (in *Inbox) spread(b Batch, now time.Time) {
 	for s := first; s <= last; s++ {
 		begin := time.Unix(s, 0)
 		part := float64(earlier(begin.Add(time.Second), b.To).Sub(later(begin, b.From))) / float64(length)
-		in.add(max(s, in.next), b.Runs, part)
+		to := in.second(max(s, in.next))
+		to.add(b.Runs, part)
+		to.failed = max(to.failed, b.Failed)
+		to.late = to.late || b.Late || s < in.next
 	}
 }
 
-func (in *Inbox) add(second int64, runs []invocations.Run, part float64) {
-	of := in.seconds[second]
-	if of == nil {
-		of = map[invocations.Key]invocations.Counts{}
-		in.seconds[second] = of
+func (in *Inbox) second(s int64) *second {
+	x := in.seconds[s]
+	if x == nil {
+		x = &second{of: map[invocations.Key]invocations.Counts{}}
+		in.seconds[s] = x
 	}
+	return x
+}
+
+func (x *second) add(runs []invocations.Run, part float64) {
 	for _, r := range runs {
-		c := of[r.Key]
+		c := x.of[r.Key]
 		c.Count += float64(r.Count * part)
 		c.Seconds += float64(r.Seconds * part)
 		c.Cold += float64(r.Cold * part)
 		c.ColdSeconds += float64(r.ColdSeconds * part)
 		c.Untold += float64(r.Untold * part)
-		of[r.Key] = c
+		x.of[r.Key] = c
 	}
 }
 
@@ -99,16 +116,22 @@ func (in *Inbox) Drain(now time.Time) []Batch {
 	out := in.passed
 	in.passed = nil
 	for in.pushing && in.next <= in.until && now.Sub(time.Unix(in.next+1, 0)) >= in.lag {
-		out = append(out, second(in.next, in.seconds[in.next]))
+		out = append(out, in.complete(in.next))
 		delete(in.seconds, in.next)
 		in.next++
 	}
 	return out
 }
 
-func second(s int64, of map[invocations.Key]invocations.Counts) Batch {
-	b := Batch{From: time.Unix(s, 0), To: time.Unix(s+1, 0)}
-	for k, c := range of {
+// complete is the batch of a second. Of one that the scraper has not told of by
+// now, some of what ran is missing.
+func (in *Inbox) complete(s int64) Batch {
+	x := in.second(s)
+	b := Batch{From: time.Unix(s, 0), To: time.Unix(s+1, 0), Failed: x.failed, Late: x.late}
+	if !in.scraped.IsZero() && in.scraped.Before(b.To) {
+		b.Failed = max(b.Failed, in.silent+1)
+	}
+	for k, c := range x.of {
 		b.Runs = append(b.Runs, invocations.Run{Key: k, Counts: c})
 	}
 	slices.SortFunc(b.Runs, func(x, y invocations.Run) int {

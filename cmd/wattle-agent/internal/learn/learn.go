@@ -28,7 +28,7 @@ type Learner struct {
 	order   []attribution.Zone
 	control timeline // processor seconds of the platform itself
 	waiting []Batch
-	silent  time.Time // from when on some source has not answered; zero if all do
+	silence invocations.Silence
 	step    disaggregate.Step
 	names   map[invocations.Key]wattle.FunctionID
 	// Watch, if set, sees every step that was learned from.
@@ -139,7 +139,7 @@ func (l *Learner) fill(batches []Batch, now time.Time, idle func(attribution.Zon
 	*s = disaggregate.Step{From: batches[0].From, To: batches[0].To, Runs: s.Runs[:0]}
 	for i := range batches {
 		s.From, s.To = earlier(s.From, batches[i].From), later(s.To, batches[i].To)
-		s.Unknown = l.partial(&batches[i]) || s.Unknown
+		s.Unknown = l.silence.Partial(batches[i].From, batches[i].To, batches[i].Failed, batches[i].Late) || s.Unknown
 		for _, r := range batches[i].Runs {
 			s.Runs = append(s.Runs, l.run(r))
 		}
@@ -162,21 +162,6 @@ func (l *Learner) fill(batches []Batch, now time.Time, idle func(attribution.Zon
 	}
 	s.Unknown = s.Unknown || len(l.order) == 0
 	s.ControlPlane, _ = l.control.between(s.From, s.To)
-}
-
-// partial reports whether b does not say what ran in its time: a source did not
-// answer, or tells now what it counted before. A source that is silent for long
-// is taken to be gone with its functions.
-func (l *Learner) partial(b *Batch) bool {
-	if b.Failed == 0 {
-		behind := !l.silent.IsZero()
-		l.silent = time.Time{}
-		return behind
-	}
-	if l.silent.IsZero() {
-		l.silent = b.From
-	}
-	return b.To.Sub(l.silent) <= lost
 }
 
 func (l *Learner) run(r invocations.Run) disaggregate.Run {

@@ -92,6 +92,12 @@ func TestUnknownEnergyTeachesNothing(t *testing.T) {
 // then, and once for long, and tells its counts later. The other's functions do
 // not pay for that, and are learned of meanwhile.
 func TestSilentSourceTeachesNothing(t *testing.T) {
+	t.Run("scraped", func(t *testing.T) { silentSource(t, nil) })
+	t.Run("beside what is pushed", func(t *testing.T) { silentSource(t, NewInbox()) })
+}
+
+// silentSource gives the batches to the learner, or to an inbox where others push.
+func silentSource(t *testing.T, in *Inbox) {
 	l, err := New(disaggregate.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
@@ -104,9 +110,12 @@ func TestSilentSourceTeachesNothing(t *testing.T) {
 			unknown++
 		}
 		for _, r := range s.Runs {
-			ended += r.Warm
+			if r.Function != "n/c" {
+				ended += r.Warm
+			}
 		}
 	}
+	behind := false
 	for s := range 300 {
 		from := begin.Add(time.Duration(s) * time.Second)
 		a, b := float64(s%4)/2, float64(s/4%3)/2 // busy seconds
@@ -117,13 +126,25 @@ func TestSilentSourceTeachesNothing(t *testing.T) {
 		batch := Batch{From: from, To: from.Add(time.Second), Runs: []invocations.Run{{Key: invocations.Key{Namespace: "n", Function: "a"}, Counts: invocations.Counts{Count: 1, Seconds: a}}}}
 		late.Count, late.Seconds = late.Count+1, late.Seconds+b
 		if s%7 == 3 || gone {
-			batch.Failed = 1
+			batch.Failed, behind = 1, true
 		} else {
+			batch.Late, behind = behind, false
 			batch.Runs = append(batch.Runs, invocations.Run{Key: invocations.Key{Namespace: "n", Function: "b"}, Counts: late})
 			late = invocations.Counts{}
 		}
-		l.Batch(batch)
-		l.Energy([]wattle.Sample{{Component: wattle.Package, Device: "package-0", From: from, To: from.Add(time.Second), Energy: wattle.Joules(40 + 20*a + 10*b).Micro()}})
+		c := 0.0
+		if in == nil {
+			l.Batch(batch)
+		} else {
+			c = float64(s%5) / 4
+			in.Scraped(batch)
+			in.Pushed(Batch{From: from, To: from.Add(time.Second), Runs: []invocations.Run{{Key: invocations.Key{Namespace: "n", Function: "c"}, Counts: invocations.Counts{Count: 1, Seconds: c}}}}, from.Add(time.Second))
+			for _, b := range in.Drain(from.Add(time.Second + time.Duration(s/299)*time.Minute)) {
+				l.Batch(b)
+			}
+		}
+		energy := wattle.Joules(40 + 20*a + 10*b + 5*c)
+		l.Energy([]wattle.Sample{{Component: wattle.Package, Device: "package-0", From: from, To: from.Add(time.Second), Energy: energy.Micro()}})
 		l.Learn(from.Add(time.Second), idle, func(Done) {})
 	}
 	// 28 times for a second, each with the one after it, and a minute of the long
@@ -132,8 +153,62 @@ func TestSilentSourceTeachesNothing(t *testing.T) {
 		t.Errorf("%d steps are unknown, %g invocations ended; want %d and 600", unknown, ended, 2*28+61)
 	}
 	for _, e := range l.Filter().AppendEstimates(nil) {
-		if want := map[wattle.FunctionID]float64{"n/a": 20, "n/b": 10}[e.Function]; math.Abs(e.Power.Value-want) > 0.2 {
+		if want := map[wattle.FunctionID]float64{"n/a": 20, "n/b": 10, "n/c": 5}[e.Function]; math.Abs(e.Power.Value-want) > 0.2 {
 			t.Errorf("%s: %.2f W per busy second, want %g", e.Function, e.Power.Value, want)
+		}
+	}
+}
+
+// TestLateCountsTeachNothing: somebody pushes now and then what ran in seconds
+// that were given on already.
+func TestLateCountsTeachNothing(t *testing.T) {
+	l, err := New(disaggregate.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Unix(1000, 0)
+	idle := func(attribution.Zone) (wattle.Watts, bool) { return 40, true }
+	ended := 0.0
+	l.Watch = func(s *disaggregate.Step) {
+		for _, r := range s.Runs {
+			ended += r.Warm
+		}
+	}
+	for s := range 300 {
+		from := begin.Add(time.Duration(s) * time.Second)
+		c := invocations.Counts{Count: 1, Seconds: float64(s%4) / 2}
+		late := s%10 == 9
+		if late {
+			c = invocations.Counts{Count: 6, Seconds: c.Seconds + 3}
+		}
+		l.Batch(Batch{From: from, To: from.Add(time.Second), Late: late, Runs: []invocations.Run{{Key: invocations.Key{Namespace: "n", Function: "f"}, Counts: c}}})
+		l.Energy([]wattle.Sample{{Component: wattle.Package, Device: "package-0", From: from, To: from.Add(time.Second), Energy: wattle.Joules(40 + 20*float64(s%4)/2).Micro()}})
+		l.Learn(from.Add(time.Second), idle, func(Done) {})
+	}
+	if ended != 300+5*30 {
+		t.Errorf("%g invocations ended, want 450", ended)
+	}
+	for _, e := range l.Filter().AppendEstimates(nil) {
+		if math.Abs(e.Power.Value-20) > 0.2 {
+			t.Errorf("%s: %.2f W per busy second, want 20", e.Function, e.Power.Value)
+		}
+	}
+}
+
+// TestInboxOfAScraperWithoutAnswers: while one of several sources is gone, all of
+// them falling silent is another matter.
+func TestInboxOfAScraperWithoutAnswers(t *testing.T) {
+	in := NewInbox()
+	at := func(second int) time.Time { return time.Unix(1000+int64(second), 0) }
+	for s := range 20 {
+		in.Pushed(Batch{From: at(s), To: at(s + 1)}, at(s+1))
+		if s < 10 {
+			in.Scraped(Batch{From: at(s), To: at(s + 1), Failed: 1})
+		}
+	}
+	for s, b := range in.Drain(at(60)) {
+		if want := 1 + s/10; b.Failed != want {
+			t.Errorf("second %d: %d sources did not answer, want %d", s, b.Failed, want)
 		}
 	}
 }
@@ -149,10 +224,67 @@ func TestInboxAddsUpOverlappingSources(t *testing.T) {
 	var got []float64
 	sum := 0.0
 	for _, b := range in.Drain(begin.Add(time.Minute)) {
+		if b.Failed != 0 || b.Late {
+			t.Errorf("second %s: %+v, but nobody was asked who did not answer", b.From, b)
+		}
 		got = append(got, b.Runs[0].Count)
 		sum += b.Runs[0].Count
 	}
 	if len(got) != 4 || got[1] != 5 || math.Abs(sum-11) > 1e-9 {
 		t.Errorf("seconds hold %v, want 2 5 2 2", got)
+	}
+}
+
+// TestInboxSaysWhatIsMissing: once counts are pushed too, the seconds for which
+// the scraper has not told all, or tells what it counted before, are marked.
+func TestInboxSaysWhatIsMissing(t *testing.T) {
+	in := NewInbox()
+	begin := time.Unix(1000, 0)
+	at := func(seconds float64) time.Time { return begin.Add(time.Duration(seconds * float64(time.Second))) }
+	run := func(count float64) []invocations.Run {
+		return []invocations.Run{{Key: invocations.Key{Function: "f"}, Counts: invocations.Counts{Count: count}}}
+	}
+	type seen struct {
+		failed int
+		late   bool
+	}
+	var got []seen
+	sum, second := 0.0, 0
+	scrapes := map[int]Batch{ // by the second in which they come
+		1: {From: at(0.3), To: at(1.3)}, 2: {From: at(1.3), To: at(2.3)},
+		3: {From: at(2.3), To: at(3.3), Failed: 1}, 4: {From: at(3.3), To: at(4.3), Late: true},
+		5: {From: at(4.3), To: at(5.3)}, 12: {From: at(5.3), To: at(12.3)}, // nobody answered in between
+		13: {From: at(12.3), To: at(13.3)}, 14: {From: at(13.3), To: at(14.3)},
+	}
+	for s := range 40 {
+		in.Pushed(Batch{From: at(float64(s)), To: at(float64(s) + 0.2), Runs: run(1)}, at(float64(s)+0.2))
+		if b, ok := scrapes[s]; ok {
+			b.Runs = run(b.To.Sub(b.From).Seconds())
+			in.Scraped(b)
+		}
+		for _, b := range in.Drain(at(float64(s) + 0.5)) {
+			if !b.From.Equal(at(float64(second))) || b.To.Sub(b.From) != time.Second {
+				t.Fatalf("second %d is from %s to %s", second, b.From, b.To)
+			}
+			got = append(got, seen{b.Failed, b.Late})
+			for _, r := range b.Runs {
+				sum += r.Count
+			}
+			second++
+		}
+	}
+	want := []seen{
+		0: {0, false}, 1: {0, false}, 2: {1, false}, 3: {1, true}, 4: {0, true}, 5: {1, false},
+		6: {1, false}, 7: {1, false}, 8: {1, false}, // told of too late
+		9:  {0, true}, // where that stands
+		10: {0, false}, 11: {0, false}, 12: {0, false}, 13: {0, false}, 14: {1, false}, 15: {1, false},
+	}
+	for s := range min(len(got), len(want)) {
+		if got[s] != want[s] {
+			t.Errorf("second %d: %+v, want %+v", s, got[s], want[s])
+		}
+	}
+	if len(got) < len(want) || math.Abs(sum-float64(len(got))-14) > 1e-9 {
+		t.Errorf("%d seconds with %g invocations, want 14 more than seconds", len(got), sum)
 	}
 }

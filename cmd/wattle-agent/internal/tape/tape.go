@@ -58,7 +58,7 @@ func (n *Noted) Walk(from, to time.Time, note func(wattle.Signal)) {
 func (n *Noted) Drain() []invocations.Batch {
 	out := n.Batches()
 	for i := range out {
-		b := record.Batch{From: out[i].From, To: out[i].To, Failed: out[i].Failed}
+		b := record.Batch{From: out[i].From, To: out[i].To, Failed: out[i].Failed, Late: out[i].Late}
 		for _, r := range out[i].Runs {
 			b.Runs = append(b.Runs, record.Run{
 				Namespace: r.Namespace, Function: r.Function, Count: r.Count, Seconds: r.Seconds, Cold: r.Cold, ColdSeconds: r.ColdSeconds, Untold: r.Untold,
@@ -143,7 +143,7 @@ func (p *Played) Walk(_, _ time.Time, note func(wattle.Signal)) {
 func (p *Played) Drain() []invocations.Batch {
 	var out []invocations.Batch
 	for _, b := range p.Player.Invocations() {
-		x := invocations.Batch{From: b.From, To: b.To, Failed: b.Failed}
+		x := invocations.Batch{From: b.From, To: b.To, Failed: b.Failed, Late: b.Late}
 		for _, r := range b.Runs {
 			x.Runs = append(x.Runs, invocations.Run{
 				Key:    invocations.Key{Namespace: r.Namespace, Function: r.Function},

@@ -16,6 +16,7 @@ import (
 	"github.com/wattle-project/wattle/telemetry/attribution"
 	"github.com/wattle-project/wattle/telemetry/disaggregate"
 	"github.com/wattle-project/wattle/telemetry/disaggregate/profile"
+	"github.com/wattle-project/wattle/telemetry/invocations"
 	"github.com/wattle-project/wattle/telemetry/record"
 )
 
@@ -103,7 +104,7 @@ type pass struct {
 	last      time.Time
 	sources   []string
 	waiting   []record.Batch
-	quiet     time.Time // from when on some source has not answered; zero if all do
+	silence   invocations.Silence
 	epochs    int
 	steps     int
 	truncated string
@@ -214,7 +215,7 @@ func (p *pass) step(batches []record.Batch, now time.Time) error {
 	for _, b := range batches {
 		out.From, out.To = earlier(out.From, b.From), later(out.To, b.To)
 		out.ControlPlane += b.ControlPlane
-		out.Unknown = p.partial(&b) || out.Unknown
+		out.Unknown = p.silence.Partial(b.From, b.To, b.Failed, b.Late) || out.Unknown
 		for _, r := range b.Runs {
 			add(runs, disaggregate.Split(Name(r.Namespace, r.Function), r.Count, r.Seconds, r.Cold, r.ColdSeconds, r.Untold))
 		}
@@ -250,21 +251,6 @@ func (p *pass) step(batches []record.Batch, now time.Time) error {
 		p.steps++
 	}
 	return nil
-}
-
-// partial reports whether b does not say what ran in its time: a source did not
-// answer, or tells now what it counted before. A source that is silent for long
-// is taken to be gone with its functions.
-func (p *pass) partial(b *record.Batch) bool {
-	if b.Failed == 0 {
-		behind := !p.quiet.IsZero()
-		p.quiet = time.Time{}
-		return behind
-	}
-	if p.quiet.IsZero() {
-		p.quiet = b.From
-	}
-	return b.To.Sub(p.quiet) <= silent
 }
 
 func add(runs map[wattle.FunctionID]*disaggregate.Run, r disaggregate.Run) {
