@@ -70,6 +70,32 @@ func TestCounterStories(t *testing.T) {
 		"same instant keeps the interval open": {zone, []in{
 			{raw(0, 0), Baseline, 0}, {raw(0, 60e6), Waiting, 0}, {raw(time.Second, 100e6), Advance, 100e6},
 		}, Stats{Samples: 1}},
+		"readings within the jitter of the register are folded": {zone, []in{
+			{raw(0, 0), Baseline, 0}, {raw(9*time.Millisecond, 7e6), Waiting, 0}, {raw(10*time.Millisecond, 3e6), Advance, 3e6},
+		}, Stats{Samples: 1}},
+		"stuck for a quarter of a short wrap period": {Zone{Bound: 400, Range: 4e9}, []in{
+			{raw(0, 0), Baseline, 0}, {raw(2400*time.Millisecond, 0), Waiting, 0}, {raw(2600*time.Millisecond, 0), Stuck, 0},
+			{raw(4*time.Second, 90e6), Advance, 90e6},
+		}, Stats{Samples: 1, Stuck: 1}},
+		"power after energy and energy after power begin anew": {zone, []in{
+			{raw(0, 5e9), Baseline, 0}, {watts(time.Second, 100), Baseline, 0}, {watts(2*time.Second, 100), Advance, 100e6},
+			{raw(3*time.Second, 9e9), Baseline, 0}, {raw(4*time.Second, 9e9+7e6), Advance, 7e6},
+		}, Stats{Samples: 2}},
+		"no stated bound: a jump above any machine is a reset": {Zone{Range: pkgRange}, []in{
+			{raw(0, 0), Baseline, 0}, {raw(time.Second, 51e9), Reset, 0}, {raw(2*time.Second, 100e9), Advance, 49e9},
+		}, Stats{Samples: 1, Resets: 1}},
+		"an infinite bound is none": {Zone{Range: pkgRange, Bound: wattle.Watts(math.Inf(1))}, []in{
+			{raw(0, 0), Baseline, 0}, {raw(time.Second, 51e9), Reset, 0},
+		}, Stats{Resets: 1}},
+		"a register without a range never wraps": {Zone{Bound: 400}, []in{
+			{raw(0, math.MaxUint64), Baseline, 0}, {raw(time.Second, 50), Reset, 0},
+		}, Stats{Resets: 1}},
+		"fractions of a microjoule add up": {Zone{Bound: 400}, []in{
+			{watts(0, 1.5e-6), Baseline, 0}, {watts(time.Second, 1.5e-6), Advance, 1}, {watts(2*time.Second, 1.5e-6), Advance, 2},
+		}, Stats{Samples: 2}},
+		"clock back loses one interval of power": {Zone{Bound: 400}, []in{
+			{watts(time.Hour, 100), Baseline, 0}, {watts(0, 100), Missed, 0}, {watts(time.Second, 100), Advance, 100e6},
+		}, Stats{Samples: 1, Missed: 1}},
 		"clock back loses one interval": {zone, []in{
 			{raw(time.Hour, 0), Baseline, 0}, {raw(0, 100e6), Missed, 0}, {raw(time.Second, 180e6), Advance, 80e6},
 		}, Stats{Samples: 1, Missed: 1}},
@@ -112,16 +138,25 @@ func TestCounterStories(t *testing.T) {
 
 // One exporter booked 259 kJ after a reset near the top of the range.
 func TestResetNearTheTopIsNotAWrap(t *testing.T) {
-	for _, bound := range []wattle.Watts{400, 0} {
-		c := NewCounter(Zone{Range: pkgRange, Bound: bound}, CounterConfig{})
-		c.Add(raw(0, 3e9))
-		for i := 1; i <= 100; i++ {
-			c.Add(raw(time.Duration(i)*time.Second, 3e9+uint64(i)*90e6))
+	for _, from := range []uint64{3e9, pkgRange - 30e9} {
+		for _, bound := range []wattle.Watts{400, 0} {
+			resetAfter(t, from, bound)
 		}
-		before := c.Total()
-		if s := c.Add(raw(101*time.Second, 20e6)); s.Event != Reset || c.Total() != before {
-			t.Fatalf("bound %v: %+v, total rose by %v", bound, s, c.Total()-before)
-		}
+	}
+}
+
+// resetAfter runs a register for 100 s at 90 W; below the top it is 21 kJ from it,
+// so that a wrap would be of less power than any machine may have.
+func resetAfter(t *testing.T, from uint64, bound wattle.Watts) {
+	t.Helper()
+	c := NewCounter(Zone{Range: pkgRange, Bound: bound}, CounterConfig{})
+	c.Add(raw(0, from))
+	for i := 1; i <= 100; i++ {
+		c.Add(raw(time.Duration(i)*time.Second, from+uint64(i)*90e6))
+	}
+	before := c.Total()
+	if s := c.Add(raw(101*time.Second, 20e6)); s.Event != Reset || c.Total() != before {
+		t.Fatalf("from %d, bound %v: %+v, total rose by %v", from, bound, s, c.Total()-before)
 	}
 }
 
@@ -143,6 +178,37 @@ func TestLearnedBound(t *testing.T) {
 	}
 	if s := c.Add(raw(2000*time.Second, e+5000e6)); s.Event != Advance {
 		t.Fatalf("a first load of 5 kW must not look like a reset: %+v", s)
+	}
+	for i := range 2000 { // and what is learned follows the load
+		e += 300e6
+		c.Add(raw(time.Duration(2001+i)*time.Second, e))
+	}
+	if b := c.Bound(); b < 3*300 || b > 3*330 {
+		t.Errorf("learned %v of 300 W, want three times that", b)
+	}
+	c = NewCounter(Zone{Range: pkgRange}, CounterConfig{Ceiling: 250})
+	for i := range 100 {
+		c.Add(raw(time.Duration(i)*time.Second, uint64(i)*100e6))
+	}
+	if c.Bound() != 250 {
+		t.Errorf("learned %v, want at most the ceiling of 250 W", c.Bound())
+	}
+}
+
+// TestTotalNeverOverflows: neither a leap of a register that never wraps, nor
+// hundreds of years of the greatest power, make a total fall.
+func TestTotalNeverOverflows(t *testing.T) {
+	const years = 365 * 24 * time.Hour
+	c := NewCounter(Zone{Bound: 50_000}, CounterConfig{})
+	c.Add(raw(0, 0))
+	if s := c.Add(raw(100*years, 1<<63)); s.Event != Reset || s.Energy != 0 || c.Total() != 0 {
+		t.Errorf("a leap of 2^63 µJ: %+v, total %d", s, c.Total())
+	}
+	for i := range uint64(3) {
+		c.Add(raw(time.Duration(101+4*i)*years, i<<62))
+	}
+	if c.Total() != math.MaxInt64 {
+		t.Errorf("total %d, want the largest there is", c.Total())
 	}
 }
 

@@ -186,6 +186,63 @@ func TestNodeUnplugKeepsTotals(t *testing.T) {
 	b.want("* rapl/package-0 1100J\n- rapl/package-0/core 660J\n* rapl/package-0/dram 110J\n* rapl/package-1 550J\n")
 }
 
+// TestNodeTakesOverWhatComesBack: a zone that was unplugged may come back with
+// another range and bound.
+func TestNodeTakesOverWhatComesBack(t *testing.T) {
+	b := newBench(t)
+	z := &pluggable{now: func() time.Time { return b.now }}
+	b.start(telemetry.Chain{Meters: []telemetry.Meter{z}})
+	step := func(zones []telemetry.Zone, energy uint64) {
+		z.zones, z.energy = zones, energy
+		_ = b.run(0)
+	}
+	zone := func(span uint64, bound wattle.Watts) []telemetry.Zone {
+		return []telemetry.Zone{{Key: "package-0", Component: wattle.Package, Range: span, Bound: bound}}
+	}
+	step(zone(10e9, 400), 9500e6)
+	step(zone(10e9, 400), 9900e6)
+	step(nil, 0)
+	step(zone(11e9, 1000), 100e6) // 1.2 kJ in 2 s, past the top of the larger range
+	if got := b.node.Zones()[0]; got.Total != 400e6+1200e6+1 || got.Stats.Wraps != 1 {
+		t.Errorf("%d µJ, %+v", got.Total, got.Stats)
+	}
+	step(nil, 0)
+	step(zone(11e9, 0), 2500e6) // 2.4 kJ in 2 s, plausible without a bound
+	if got := b.node.Zones()[0]; got.Total != 4000e6+1 || got.Stats.Resets != 0 {
+		t.Errorf("%d µJ, %+v", got.Total, got.Stats)
+	}
+}
+
+// pluggable is a meter whose zones change.
+type pluggable struct {
+	zones  []telemetry.Zone
+	energy uint64
+	now    func() time.Time
+}
+
+func (*pluggable) Name() string              { return "rapl" }
+func (p *pluggable) Zones() []telemetry.Zone { return p.zones }
+func (p *pluggable) Read(_ context.Context, dst []telemetry.Reading) ([]telemetry.Reading, error) {
+	for i := range p.zones {
+		dst = append(dst, telemetry.Reading{Zone: i, At: p.now(), Energy: p.energy, HasEnergy: true})
+	}
+	return dst, nil
+}
+
+// TestFallbackBesideAnUnreadableMeter: a zone that is listed and cannot be read
+// does not meter the processors.
+func TestFallbackBesideAnUnreadableMeter(t *testing.T) {
+	b := newBench(t)
+	b.start(telemetry.Chain{
+		Meters:   []telemetry.Meter{b.meter("rapl", "zone package-0 range=262143J bound=400W\nat 0s 100W\nerror 0s 1h")},
+		Fallback: []telemetry.Meter{b.meter("model", "zone package component=package socket=-1\nat 0s 70W")},
+	})
+	if err := b.run(3 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	b.want("- rapl/package-0 0J\n* model/package 210J\n")
+}
+
 func TestNodeFallback(t *testing.T) {
 	b := newBench(t)
 	b.start(telemetry.Chain{
