@@ -42,7 +42,7 @@ func mustNew(t testing.TB, cfg Config, r func(*Usage) (Owner, bool)) *Attributor
 
 func fixedIdle(w wattle.Watts) Config {
 	c := DefaultConfig()
-	c.Idle = map[Zone]wattle.Watts{{Component: wattle.Package}: w, {Component: wattle.DRAM}: w, {Component: wattle.GPU}: w}
+	c.Idle = map[Zone]wattle.Watts{{Component: wattle.Package}: w, {Component: wattle.DRAM}: w, {Component: wattle.GPU}: w, {Component: wattle.Platform}: w}
 	return c
 }
 
@@ -237,7 +237,7 @@ func TestIdleIsLearned(t *testing.T) {
 		if s >= 20 && s < 30 {
 			power = 40
 		}
-		if s == 35 {
+		if s > 35 && s < 40 {
 			power = 0 // a stuck meter is not idleness
 		}
 		a.Step(Input{At: at(float64(s + 1)), UsageRead: true, Usage: []Usage{cpu(1, "a", float64(s))}, Energy: []wattle.Sample{sample(wattle.Package, "p", float64(s), float64(s+1), power)}})
@@ -273,6 +273,173 @@ func TestNegativeAndEmptySamplesAreRejected(t *testing.T) {
 	neg := sample(wattle.Package, "p", 0, 1, -5)
 	if n := a.Step(Input{Energy: []wattle.Sample{neg, sample(wattle.Package, "p", 1, 1, 5)}}).Rejected; n != 2 {
 		t.Errorf("%d rejected, want 2", n)
+	}
+}
+
+// TestSlowZoneChargesWhoIsGone: a meter that is read every ten seconds charges
+// containers that came and went in between, by what they used; they reserve
+// nothing any more, and are forgotten once all zones have charged them.
+func TestSlowZoneChargesWhoIsGone(t *testing.T) {
+	t.Run("platform", func(t *testing.T) { slowZone(t, wattle.Platform, 0) })
+	t.Run("memory", func(t *testing.T) { slowZone(t, wattle.DRAM, 100*wattle.MiB) })
+	t.Run("memory by processor time", func(t *testing.T) { slowZone(t, wattle.DRAM, 0) })
+}
+
+func slowZone(t *testing.T, slow wattle.Component, memory wattle.Bytes) {
+	cfg := fixedIdle(1)
+	cfg.CPU, cfg.Memory = 4000, 4*wattle.GiB
+	a := mustNew(t, cfg, func(u *Usage) (Owner, bool) { return Owner{Function: u.Key, CPU: 1000, Memory: wattle.GiB}, true })
+	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "a", 0), cpu(2, "b", 0)}, Energy: []wattle.Sample{
+		sample(wattle.Package, "fast", -1, 0, 1), sample(slow, "slow", -1, 0, 1),
+	}})
+	for s := 1; s <= 10; s++ {
+		us := []Usage{cpu(2, "b", float64(s))}
+		if s <= 4 {
+			us = append(us, cpu(1, "a", float64(s)))
+			us[1].Gone = s == 4
+		}
+		for i := range us {
+			us[i].Memory = memory
+		}
+		energy := []wattle.Sample{sample(wattle.Package, "fast", float64(s-1), float64(s), 5)}
+		if s == 10 {
+			energy = append(energy, sample(slow, "slow", 0, 10, 150))
+		}
+		a.Step(Input{At: at(float64(s)), UsageRead: true, Usage: us, Energy: energy})
+		if want := 2 - s/10; len(a.slots) != want {
+			t.Errorf("%d s: %d containers are kept, want %d", s, len(a.slots), want)
+		}
+		checkBalance(t, a)
+	}
+	for _, c := range []struct {
+		f            string
+		c            wattle.Component
+		active, idle float64
+	}{
+		{"a", wattle.Package, 8, 1.25}, // half of 4 J for 4 s; a quarter of 1 J, in the round of its last report too
+		{"b", wattle.Package, 8 + 24, 2.75},
+		{"a", slow, 40, 0.25}, // 4 of 14 parts of 140 J; of the idle energy that of the first round
+		{"b", slow, 100, 2.75},
+	} {
+		if active, idle := energyOf(a, c.f, c.c); active != c.active || idle != c.idle {
+			t.Errorf("%s %s: %g J active, %g J idle, want %g and %g", c.f, c.c, active, idle, c.active, c.idle)
+		}
+	}
+}
+
+// TestZoneThatComesLaterChargesWhatIsNew: a board that is plugged in charges no
+// work of before, a slow meter's first figure the time that it is of.
+func TestZoneThatComesLaterChargesWhatIsNew(t *testing.T) {
+	a := mustNew(t, fixedIdle(0), named)
+	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "a", 0), cpu(2, "b", 0)}})
+	a.Step(Input{At: at(10), UsageRead: true, Usage: []Usage{cpu(1, "a", 9), cpu(2, "b", 1)}})
+	a.Step(Input{At: at(11), UsageRead: true, Usage: []Usage{cpu(1, "a", 9), cpu(2, "b", 2)}, Energy: []wattle.Sample{
+		sample(wattle.Package, "plugged", 10, 11, 10), sample(wattle.Platform, "slow", 0, 11, 33),
+	}})
+	for _, c := range []struct {
+		f    string
+		c    wattle.Component
+		want float64
+	}{{"a", wattle.Package, 0}, {"b", wattle.Package, 10}, {"a", wattle.Platform, 27}, {"b", wattle.Platform, 6}} {
+		if got, _ := energyOf(a, c.f, c.c); got != c.want {
+			t.Errorf("%s %s: %g J, want %g", c.f, c.c, got, c.want)
+		}
+	}
+}
+
+// TestPartsOfGPUsThatCannotBe: of a meter that says more slices than there are,
+// or more activity than all, nobody gets more than a whole board.
+func TestPartsOfGPUsThatCannotBe(t *testing.T) {
+	a := mustNew(t, fixedIdle(10), named)
+	us := []Usage{cpu(1, "a", 0), cpu(2, "b", 0)}
+	a.Step(Input{At: at(0), UsageRead: true, Usage: us, Energy: []wattle.Sample{sample(wattle.GPU, "G", -1, 0, 0)}})
+	a.Step(Input{At: at(1), UsageRead: true, Usage: us, Energy: []wattle.Sample{sample(wattle.GPU, "G", 0, 1, 30)}, GPU: []GPUUse{
+		{ID: 1, Device: "G", Activity: 17, Slices: 9, OfSlices: 3}, {ID: 2, Device: "G", Activity: 1},
+	}})
+	a.Step(Input{At: at(2), UsageRead: true, Usage: us, Energy: []wattle.Sample{sample(wattle.GPU, "G", 1, 2, 30)}, GPU: []GPUUse{
+		{ID: 1, Device: "G", Activity: math.NaN()}, {ID: 2, Device: "G", Activity: -3},
+	}})
+	for _, f := range []string{"a", "b"} {
+		if active, idle := energyOf(a, f, wattle.GPU); active != 10 || idle != 10 {
+			t.Errorf("%s has %g J active and %g J idle, want 10 and 10", f, active, idle)
+		}
+	}
+	checkBalance(t, a)
+}
+
+// TestTiesGoByKey: what is left over of a division goes to the same container
+// whatever the order of discovery.
+func TestTiesGoByKey(t *testing.T) {
+	for _, ids := range [][2]uint64{{1, 2}, {2, 1}} {
+		a := mustNew(t, fixedIdle(0), named)
+		a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "", 0), cpu(2, "", 0)}[:0]})
+		us := []Usage{cpu(ids[1], "z", 1), cpu(ids[0], "a", 1)}
+		a.Step(Input{At: at(1), UsageRead: true, Usage: us, Energy: []wattle.Sample{{Component: wattle.Package, Device: "p", From: at(0), To: at(1), Energy: 3}}})
+		for _, acc := range a.AppendAccounts(nil) {
+			if want := map[string]wattle.Microjoules{"a": 2, "z": 1}[acc.Function]; acc.Charges[wattle.Package].Active != want {
+				t.Errorf("IDs %v: %s has %d µJ, want %d", ids, acc.Function, acc.Charges[wattle.Package].Active, want)
+			}
+		}
+	}
+}
+
+// TestMemoryCountsByTime: memory held for long weighs more than as much held for
+// a moment.
+func TestMemoryCountsByTime(t *testing.T) {
+	a := mustNew(t, fixedIdle(0), named)
+	at0 := []Usage{{ID: 1, Key: "a"}, {ID: 2, Key: "b"}}
+	a.Step(Input{At: at(0), UsageRead: true, Usage: at0, Energy: []wattle.Sample{sample(wattle.DRAM, "d", -1, 0, 0)}})
+	a.Step(Input{At: at(9), UsageRead: true, Usage: []Usage{{ID: 1, Key: "a", Memory: wattle.GiB}, {ID: 2, Key: "b"}}})
+	a.Step(Input{At: at(10), UsageRead: true, Usage: []Usage{{ID: 1, Key: "a"}, {ID: 2, Key: "b", Memory: wattle.GiB}}, Energy: []wattle.Sample{sample(wattle.DRAM, "d", 0, 10, 50)}})
+	x, _ := energyOf(a, "a", wattle.DRAM)
+	y, _ := energyOf(a, "b", wattle.DRAM)
+	if x != 45 || y != 5 {
+		t.Errorf("a %g J, b %g J, want 45 and 5: 9 and 1 GiB seconds", x, y)
+	}
+}
+
+// TestIdlePowerOfOneZone: a stated idle power of a zone goes before that of all
+// zones of its kind.
+func TestIdlePowerOfOneZone(t *testing.T) {
+	cfg := fixedIdle(10)
+	cfg.Idle[Zone{wattle.Package, "p1"}] = 4
+	a := mustNew(t, cfg, named)
+	a.Step(Input{At: at(1), UsageRead: true, Energy: []wattle.Sample{sample(wattle.Package, "p0", 0, 1, 50), sample(wattle.Package, "p1", 0, 1, 50)}})
+	if u := a.Unallocated()[wattle.Package]; u.Idle.Joules() != 14 {
+		t.Errorf("%v idle, want 10 and 4 J", u.Idle.Joules())
+	}
+}
+
+// TestOwnerThatIsKnownTooLate: what was booked to the system stays there, what
+// follows is the owner's; a container that is gone without a name waits for one
+// no longer than for its zones.
+func TestOwnerThatIsKnownTooLate(t *testing.T) {
+	known := map[string]Owner{}
+	cfg := fixedIdle(0)
+	cfg.OwnerGrace, cfg.Keep = 2*time.Second, 4*time.Second
+	a := mustNew(t, cfg, owners(known))
+	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "/late", 0)}})
+	for s := 1.0; s <= 5; s++ {
+		if s == 4 {
+			known["/late"] = Owner{Function: "late"}
+		}
+		us := []Usage{cpu(1, "/late", s)}
+		if s == 5 { // came and went since the last round
+			us = append(us, Usage{ID: 2, Key: "/brief", CPU: time.Second, Gone: true})
+		}
+		a.Step(Input{At: at(s), UsageRead: true, Usage: us, Energy: []wattle.Sample{sample(wattle.Package, "p", s-1, s, 10)}})
+		checkBalance(t, a)
+	}
+	if x, _ := energyOf(a, "late", wattle.Package); x != 15 || a.System()[wattle.Package].Active.Joules() != 30 {
+		t.Errorf("late has %g J and the system %v, want 15 and 30", x, a.System()[wattle.Package].Active.Joules())
+	}
+	a.Step(Input{At: at(6), UsageRead: true, Usage: []Usage{cpu(1, "/late", 5)}})
+	if b := a.Balance(wattle.Package); b.Held.Joules() != 5 {
+		t.Errorf("%v is held, want the 5 J of what had no name yet", b.Held.Joules())
+	}
+	a.Step(Input{At: at(20), UsageRead: true, Usage: []Usage{cpu(1, "/late", 5)}})
+	if b := a.Balance(wattle.Package); b.Held != 0 || b.System.Joules() != 35 || len(a.slots) != 1 {
+		t.Errorf("%+v and %d containers, want 35 J of the system and one", b, len(a.slots))
 	}
 }
 
