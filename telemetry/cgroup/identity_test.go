@@ -29,6 +29,10 @@ func TestIdentify(t *testing.T) {
 		{"/machine.slice/libpod-" + hex64 + ".scope", Identity{Runtime: "podman", Container: hex64}},
 		{"/system.slice/containerd.service/kubepods-besteffort-pod" + under + ".slice:cri-containerd:" + hex64, Identity{"containerd", hex64, uid}},
 		{"/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" + under + ".slice/cri-containerd-" + hex64 + ".scope", Identity{"containerd", hex64, uid}},
+		{"/system.slice/nerdctl-" + hex64 + ".scope", Identity{Runtime: "containerd", Container: hex64}},
+		{"/system.slice/containerd-" + hex64 + ".scope", Identity{Runtime: "containerd", Container: hex64}},
+		{"/system.slice/docker-" + hex64[:12] + ".scope", Identity{}}, // no whole id
+		{"/kubepods/besteffort/pod" + uid + "/" + hex64[:12], Identity{PodUID: uid}},
 		{"/system.slice/sshd.service", Identity{}},
 		{"/user.slice/user-1000.slice/session-2.scope", Identity{}},
 		{"/podman", Identity{}},
@@ -96,7 +100,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestPatterns(t *testing.T) {
-	rules, err := compile([]string{`^/faas\.slice/(?P<namespace>[^/]+)/fn-(?P<function>[^/]+)$`, `/job-([a-z]+)$`})
+	rules, err := compile([]string{`^/faas\.slice/(?P<namespace>[^/]+)/fn-(?P<function>[^/]+)$`, `/job-([a-z]+)$`, `/idle-?([a-z]*)$`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +108,8 @@ func TestPatterns(t *testing.T) {
 		{"/faas.slice/prod/fn-resize", "resize", "prod"},
 		{"/x/job-train", "train", ""},
 		{"/faas.slice/prod", "", ""},
+		{"/x/idle-a", "a", ""},
+		{"/x/idle", "", ""}, // names no function
 	} {
 		f, ns, ok := match(rules, c.key)
 		if f != c.function || ns != c.namespace || ok != (c.function != "") {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -270,6 +271,115 @@ func TestRemovedUnreadStaysInTheSlice(t *testing.T) {
 	if r := got.Seconds() / used.Seconds(); r < 0.97 || r > 1.03 {
 		t.Errorf("remainder of the slice %s, want the %s that the removed cgroup used", got, used)
 	}
+}
+
+// TestRunFindsWhatCameBefore: a cgroup that was made between the last walk and the
+// start of notifications is not left to the walk in a minute.
+func TestRunFindsWhatCameBefore(t *testing.T) {
+	root, group := kernelRoot(t)
+	tr := kernelTree(t, root, "^/"+group+`/fn-([a-z]+)$`)
+	mkdir(t, filepath.Join(root, group, "fn-first"))
+	at := time.Now()
+	if _, err := tr.Read(at, nil); err != nil {
+		t.Fatal(err)
+	}
+	mkdir(t, filepath.Join(root, group, "fn-between"))
+	listen(t, tr)
+	us, err := tr.Read(at.Add(time.Second), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(us, func(u Usage) bool { return u.Function == "between" }) {
+		t.Errorf("the cgroup from before is not reported: %+v", us)
+	}
+}
+
+// TestRemovalIsSeenByTheRead: the kernel refuses to read a removed cgroup, which
+// is its last report then, whatever became of the news.
+func TestRemovalIsSeenByTheRead(t *testing.T) {
+	root, group := kernelRoot(t)
+	tr := kernelTree(t, root, "^/"+group+`/fn-([a-z]+)$`)
+	mkdir(t, filepath.Join(root, group, "fn-keep"))
+	mkdir(t, filepath.Join(root, group, "fn-a"))
+	at := time.Now()
+	if _, err := tr.Read(at, nil); err != nil {
+		t.Fatal(err)
+	}
+	notified(t, tr)
+	removeGroup(t, filepath.Join(root, group, "fn-a"))
+	for i, want := range []string{"gone", ""} {
+		us, err := tr.Read(at.Add(time.Duration(i+1)*time.Second), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, u := range us {
+			if u.Function == "a" && u.Gone && u.Err == nil {
+				got += "gone"
+			} else if u.Function == "a" {
+				got += "there"
+			}
+		}
+		if got != want {
+			t.Errorf("read %d: reported as %q, want %q", i+1, got, want)
+		}
+	}
+	if s := tr.Stats(); s.Unreadable != 0 || s.Cgroups != 1 {
+		t.Errorf("%+v, want one cgroup and none that fails", s)
+	}
+}
+
+// TestRemovedCgroupsAreNotWatchedForEver: their number is bounded by the kernel.
+func TestRemovedCgroupsAreNotWatchedForEver(t *testing.T) {
+	root, group := kernelRoot(t)
+	tr := kernelTree(t, root, "^/"+group+`/fn-([a-z0-9]+)$`)
+	mkdir(t, filepath.Join(root, group, "fn-keep"))
+	if _, err := tr.Read(time.Now(), nil); err != nil {
+		t.Fatal(err)
+	}
+	listen(t, tr)
+	before := watches(t)
+	for i := range 20 {
+		dir := filepath.Join(root, group, fmt.Sprintf("fn-%d", i))
+		mkdir(t, dir)
+		await(t, func() bool { return tr.knows(dir) })
+		removeGroup(t, dir)
+		await(t, func() bool { return !tr.knows(dir) })
+	}
+	if n := watches(t); n > before {
+		t.Errorf("%d watches, %d before twenty cgroups came and went", n, before)
+	}
+}
+
+// await waits until the notifications have made it so.
+func await(t *testing.T, so func() bool) {
+	t.Helper()
+	for begin := time.Now(); !so(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > 20*time.Second {
+			t.Fatal("no notification came")
+		}
+	}
+}
+
+func (t *Tree) knows(dir string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.find(dir) != nil
+}
+
+// watches counts what this process is notified of.
+func watches(t *testing.T) int {
+	t.Helper()
+	infos, err := filepath.Glob("/proc/self/fdinfo/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, name := range infos {
+		text, _ := os.ReadFile(name) // the descriptor of the listing is gone
+		n += strings.Count(string(text), "inotify wd:")
+	}
+	return n
 }
 
 func BenchmarkReadKernel(b *testing.B) {

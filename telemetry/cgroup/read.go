@@ -53,14 +53,16 @@ func (t *Tree) readAll(now time.Time, dst []Usage) ([]Usage, error) {
 // that was reported already by this Read waits for the next.
 func (t *Tree) reportDeparted(dst []Usage) []Usage {
 	slices.SortFunc(t.departed, byDepth)
+	for _, n := range slices.Backward(t.departed) { // what a slice passes on to its children is in their report
+		if !n.charged {
+			n.settle(nil)
+		}
+	}
 	wait := t.departed[:0]
 	for _, n := range t.departed {
 		if n.told == t.pass {
 			wait = append(wait, n)
 			continue
-		}
-		if !n.charged {
-			n.settle(nil)
 		}
 		dst = append(dst, t.report(n))
 		n.cpu.close()

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // fakeTree is a directory that looks like a cgroup file system.
@@ -114,6 +116,15 @@ func TestRemainderIsParentMinusChildren(t *testing.T) {
 	}
 	if got["/fn.slice/fn-a"].Function != "a" {
 		t.Errorf("function %q, want a", got["/fn.slice/fn-a"].Function)
+	}
+	f.cpu("fn.slice/fn-b", 43*ms)
+	f.cpu("fn.slice", 126*ms) // the children are ahead of it for once
+	if c := read(t, tr, 2)["+/fn.slice"].CPU; c != 5*ms {
+		t.Errorf("remainder %s, want the 5ms of before: it never goes back", c)
+	}
+	f.cpu("fn.slice", 129*ms)
+	if c := read(t, tr, 3)["+/fn.slice"].CPU; c != 6*ms {
+		t.Errorf("remainder %s, want 6ms", c)
 	}
 }
 
@@ -317,6 +328,15 @@ func TestHierarchies(t *testing.T) {
 		f.write("cpu,cpuacct/fn-a/cpuacct.usage", "0\n")
 		f.write("memory/fn-a/memory.usage_in_bytes", "4096\n")
 	}
+	systemdOnly := func(f fakeTree) { // hybrid, with the containers in v1
+		f.remove("cgroup.controllers")
+		f.write("unified/cgroup.controllers", "")
+		f.cpu("unified/init.scope", 0)
+		f.write("cpu,cpuacct/cpuacct.usage", "0\n")
+		f.write("cpu,cpuacct/fn-a/cpuacct.usage", "0\n")
+		f.write("cpu,cpuacct/x/y", "")
+		f.write("memory/fn-a/memory.usage_in_bytes", "4096\n")
+	}
 	for _, c := range []struct {
 		name  string
 		build func(f fakeTree)
@@ -324,6 +344,7 @@ func TestHierarchies(t *testing.T) {
 		text  string
 		want  Mode
 	}{
+		{"hybrid that systemd alone uses", systemdOnly, "cpu,cpuacct/fn-a/cpuacct.usage", "5000000\n", Legacy},
 		{"v2", func(f fakeTree) { f.cpu("fn-a", 0); f.memory("fn-a", 4096) }, "fn-a/cpu.stat", "usage_usec 5000\n", Unified},
 		{"hybrid", hybrid, "unified/fn-a/cpu.stat", "usage_usec 5000\n", Hybrid},
 		{"v1", legacy, "cpu,cpuacct/fn-a/cpuacct.usage", "5000000\n", Legacy},
@@ -368,6 +389,237 @@ func TestContainersAndPods(t *testing.T) {
 	}
 	if u, ok := got["/"+outer+"/kubepods/pod"+strings.Repeat("0", 32)+"/"+strings.Repeat("cd", 32)]; !ok || u.Container == "" {
 		t.Errorf("container in a nested kubelet: %+v", u)
+	}
+}
+
+func TestCounterThatWentBackStartsAgain(t *testing.T) {
+	f := newFake(t)
+	f.cpu("s/fn-a", 0)
+	tr := f.tree(`/fn-(.+)$`)
+	for i, c := range []struct{ shows, want time.Duration }{{0, 0}, {30 * ms, 30 * ms}, {10 * ms, 30 * ms}, {15 * ms, 35 * ms}} {
+		f.cpu("s/fn-a", c.shows)
+		if got := read(t, tr, i)["/s/fn-a"].CPU; got != c.want {
+			t.Errorf("%s is shown and %s charged, want %s", c.shows, got, c.want)
+		}
+	}
+}
+
+// notified makes tr one whose Run is active, but no news comes.
+func notified(t *testing.T, tr *Tree) {
+	tr.watching = true
+	t.Cleanup(func() { tr.watching = false })
+}
+
+// TestRescan: what no notification told of is found within a minute, at once when
+// the kernel says that it dropped some, and when the clock goes back.
+func TestRescan(t *testing.T) {
+	f := newFake(t)
+	f.cpu("s/fn-a", 0)
+	tr := f.tree(`/fn-(.+)$`)
+	read(t, tr, 100)
+	notified(t, tr)
+	finds := func(name string, at int, want bool) {
+		t.Helper()
+		if _, ok := read(t, tr, at)["/s/fn-"+name]; ok != want {
+			t.Errorf("fn-%s at %d s: found %v, want %v", name, at, ok, want)
+		}
+	}
+	f.cpu("s/fn-b", 0)
+	finds("b", 159, false)
+	finds("b", 160, true)
+	f.cpu("s/fn-c", 0)
+	finds("c", 161, false)
+	finds("c", 150, true) // a clock that was set back must not put it off for long
+	f.cpu("s/fn-d", 0)
+	finds("d", 151, false)
+	tr.overflow(errors.New("overflow"))
+	finds("d", 152, true)
+}
+
+// TestNewSliceIsSearchedAtOnce: the watch is set after the slice was made, when
+// its first children may be there already; their work counts in full.
+func TestNewSliceIsSearchedAtOnce(t *testing.T) {
+	f := newFake(t)
+	f.cpu("s/fn-a", 0)
+	tr := f.tree(`/fn-(.+)$`)
+	read(t, tr, 0)
+	notified(t, tr)
+	f.cpu("new/fn-b", 0)
+	f.cpu("s/fn-c", 0)
+	for _, dir := range []string{"new", "s/fn-c"} {
+		tr.handle(fsnotify.Event{Name: filepath.Join(f.root, dir), Op: fsnotify.Create})
+	}
+	f.cpu("new/fn-b", 5*ms)
+	f.cpu("s/fn-c", 7*ms)
+	f.remove("new")
+	f.remove("s/fn-c") // before anybody reads them again
+	for _, dir := range []string{"new/fn-b", "s/fn-c"} {
+		tr.handle(fsnotify.Event{Name: filepath.Join(f.root, dir), Op: fsnotify.Remove})
+	}
+	got := read(t, tr, 1)
+	for key, want := range map[string]time.Duration{"/new/fn-b": 5 * ms, "/s/fn-c": 7 * ms} {
+		if u := got[key]; !u.Gone || u.CPU != want {
+			t.Errorf("%s: %+v, want gone with %s", key, u, want)
+		}
+	}
+}
+
+// TestChildrenBeforeTheWatch: a slice is empty when it is looked at and has a
+// child when the watch on it begins.
+func TestChildrenBeforeTheWatch(t *testing.T) {
+	f := newFake(t)
+	f.cpu("s/fn-a", 0)
+	tr := f.tree(`/fn-(.+)$`)
+	read(t, tr, 0)
+	notified(t, tr)
+	tr.onNode = func(n *node) {
+		if n.key == "/new" {
+			f.cpu("new/fn-b", 0)
+		}
+	}
+	f.cpu("new", 0)
+	tr.handle(fsnotify.Event{Name: filepath.Join(f.root, "new"), Op: fsnotify.Create})
+	if _, ok := read(t, tr, 1)["/new/fn-b"]; !ok {
+		t.Error("the child is left to the walk in a minute")
+	}
+}
+
+// TestRemovalOfANamesakeIsNotBelieved: the news of a removal may come when a
+// cgroup of the same name is there.
+func TestRemovalOfANamesakeIsNotBelieved(t *testing.T) {
+	f := newFake(t)
+	f.cpu("s/fn-a", 0)
+	tr := f.tree(`/fn-(.+)$`)
+	id := read(t, tr, 0)["/s/fn-a"].ID
+	notified(t, tr)
+	remove := fsnotify.Event{Name: filepath.Join(f.root, "s/fn-a"), Op: fsnotify.Remove}
+	tr.handle(remove) // of an earlier one
+	if u := read(t, tr, 1)["/s/fn-a"]; u.ID != id || u.Gone {
+		t.Errorf("%+v, want the cgroup that is there", u)
+	}
+	if err := os.Rename(filepath.Join(f.root, "s/fn-a"), filepath.Join(f.root, "old")); err != nil {
+		t.Fatal(err)
+	}
+	f.cpu("s/fn-a", 3*ms)
+	tr.handle(remove)
+	if got := read(t, tr, 2); !got["/s/fn-a"].Gone || got["/s/fn-a"].ID != id {
+		t.Errorf("%+v, want the last report of the first one", got["/s/fn-a"])
+	}
+	if u := read(t, tr, 62)["/s/fn-a"]; u.ID == id || u.Gone || u.CPU != 3*ms {
+		t.Errorf("%+v, want the second one with all its time", u)
+	}
+}
+
+// TestOneReportPerRead: a cgroup that turns out to be gone after it was reported
+// makes its last report with the next Read.
+func TestOneReportPerRead(t *testing.T) {
+	f := newFake(t)
+	f.cpu("s/fn-a", 0) // s itself has no counter
+	tr := f.tree(`/fn-(.+)$`)
+	read(t, tr, 0)
+	notified(t, tr)
+	f.cpu("s/fn-a", 4*ms)
+	f.remove("s")
+	for at, want := range []string{1: "4ms", 2: "4ms gone", 3: ""} {
+		if at == 0 {
+			continue
+		}
+		us, err := tr.Read(time.Unix(int64(at), 0), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, u := range us {
+			if u.Function == "a" && u.Gone {
+				got += u.CPU.String() + " gone"
+			} else if u.Function == "a" {
+				got += u.CPU.String()
+			}
+		}
+		if got != want {
+			t.Errorf("read %d reports %q, want %q", at, got, want)
+		}
+	}
+}
+
+// TestLastWorkOfARemovedPodFindsIt: a pod goes with all its containers, and what
+// they used after their last read shows in the slice above it only.
+func TestLastWorkOfARemovedPodFindsIt(t *testing.T) {
+	const slice = "kubepods/pod00000000000000000000000000000001"
+	f := newFake(t)
+	for _, dir := range []string{"", "kubepods", slice, slice + "/" + hex64} {
+		f.cpu(dir, 0)
+	}
+	tr := f.tree()
+	read(t, tr, 0)
+	f.cpu(slice+"/"+hex64, 10*ms)
+	f.cpu(slice, 10*ms)
+	f.cpu("kubepods", 10*ms)
+	f.cpu("", 12*ms)
+	read(t, tr, 1)
+	f.remove(slice)
+	f.cpu("kubepods", 25*ms)
+	f.cpu("", 28*ms)
+	got := read(t, tr, 2)
+	if u := got["/"+slice+"/"+hex64]; !u.Gone || u.CPU != 25*ms {
+		t.Errorf("container %+v, want gone with 25ms", u)
+	}
+	if pod, all, root := got["+/"+slice].CPU, got["+/kubepods"].CPU, got["+/"].CPU; pod != 0 || all != 0 || root != 3*ms {
+		t.Errorf("remainders of the pod %s, of all pods %s and of the root %s, want 0s, 0s and 3ms", pod, all, root)
+	}
+}
+
+// TestAFailedReadMakesNoSliceBusy: what a slice could not be read for is not
+// taken for work of its own, so that last work of its children still finds them.
+func TestAFailedReadMakesNoSliceBusy(t *testing.T) {
+	f := newFake(t)
+	f.cpu("s", 0)
+	tr := f.tree(`/fn-([a-z])[0-9]$`)
+	read(t, tr, 0)
+	f.cpu("s/fn-a1", 30*ms)
+	f.cpu("s/fn-a2", 30*ms)
+	f.cpu("s", 60*ms)
+	read(t, tr, 1)
+	f.write("s/cpu.stat", "no number\n")
+	f.remove("s/fn-a1")
+	read(t, tr, 2)
+	f.cpu("s", 70*ms) // 10 ms of a1 that nobody can tell by now
+	if c := read(t, tr, 3)["+/s"].CPU; c != 10*ms {
+		t.Errorf("remainder %s, want 10ms", c)
+	}
+	f.remove("s/fn-a2")
+	f.cpu("s", 75*ms)
+	got := read(t, tr, 4)
+	if a, s := got["/s/fn-a2"].CPU, got["+/s"].CPU; a != 35*ms || s != 10*ms {
+		t.Errorf("a2 %s and slice %s, want 35ms and 10ms", a, s)
+	}
+}
+
+func TestMemoryIsReadNowAndThen(t *testing.T) {
+	f := newFake(t)
+	f.cpu("s/fn-a", 0)
+	f.memory("s/fn-a", 4096)
+	tr := f.tree(`/fn-(.+)$`)
+	tr.cfg.MemoryEvery = 5 * time.Second
+	read(t, tr, 0)
+	f.memory("s/fn-a", 8192)
+	if m := read(t, tr, 4)["/s/fn-a"].Memory; m != 4096 {
+		t.Errorf("%d bytes after 4 s, want those of the last look", m)
+	}
+	if m := read(t, tr, 5)["/s/fn-a"].Memory; m != 8192 {
+		t.Errorf("%d bytes after 5 s, want 8192", m)
+	}
+}
+
+func TestWalkEndsAtMaxDepth(t *testing.T) {
+	f := newFake(t)
+	f.cpu("a/b/fn-c", 0)
+	f.cpu("a/b/x/fn-d", 0)
+	tr := f.tree(`/fn-(.+)$`)
+	tr.cfg.MaxDepth = 3
+	got := read(t, tr, 0)
+	if _, deep := got["/a/b/x/fn-d"]; deep || got["/a/b/fn-c"].Function != "c" {
+		t.Errorf("%+v, want fn-c alone", got)
 	}
 }
 
