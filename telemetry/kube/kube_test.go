@@ -47,6 +47,9 @@ func TestName(t *testing.T) {
 		{"a name like openwhisk's without its label", "wskow-invoker-00-2-guest-hello", nil, nil, Named{}},
 		{"keda job", "p", m{"scaledjob.keda.sh/name": "encode"}, nil, Named{"keda", "ns", "encode"}},
 		{"keda object", "p", m{"scaledobject.keda.sh/name": "queue"}, nil, Named{"keda", "ns", "queue"}},
+		{"keda http add-on", "p", m{"httpscaledobject.keda.sh/name": "site"}, nil, Named{"keda", "ns", "site"}},
+		{"openwhisk's label on another pod", "team-00-2-guest-hello", m{"user-action-pod": "true"}, nil, Named{}},
+		{"openwhisk's label switched off", "wskow-invoker-00-2-guest-hello", m{"user-action-pod": "false"}, nil, Named{}},
 		{"ordinary", "nginx", m{"app": "nginx"}, nil, Named{}},
 		{"empty label", "p", m{"faas_function": ""}, nil, Named{}},
 	} {
@@ -102,9 +105,11 @@ func FuzzDecodePods(f *testing.F) {
 const podsJSON = `{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[
 {"metadata":{"name":"hello-00001-deployment-abc","namespace":"team","uid":"u-1","labels":{"serving.knative.dev/service":"hello"}},
  "spec":{"containers":[{"name":"user-container","resources":{"requests":{"cpu":"400m","memory":"256Mi"},"limits":{"nvidia.com/gpu":"1"}}},
-                       {"name":"queue-proxy","resources":{"limits":{"cpu":"25m"}}}]},
+                       {"name":"queue-proxy","resources":{"limits":{"cpu":"25m","memory":"8Mi"}}}],
+         "initContainers":[{"name":"setup","resources":{"requests":{"cpu":"2","memory":"1Gi"}}}]},
  "status":{"containerStatuses":[{"name":"user-container","containerID":"containerd://aaa"},{"name":"queue-proxy","containerID":"cri-o://bbb"}],
-           "initContainerStatuses":[{"name":"setup","containerID":"containerd://iii"}]}},
+           "initContainerStatuses":[{"name":"setup","containerID":"containerd://iii"}],
+           "ephemeralContainerStatuses":[{"name":"debug","containerID":"containerd://eee"}]}},
 {"metadata":{"name":"kube-proxy","namespace":"kube-system","uid":"u-2","annotations":{"kubernetes.io/config.hash":"h-2"}},
  "spec":{"containers":[{"name":"c"}]},
  "status":{"containerStatuses":[{"name":"c","containerID":"docker://ccc"}]}},
@@ -175,11 +180,14 @@ func TestRefreshFindsContainersAndPods(t *testing.T) {
 	if !ok || c.Function != "hello" || c.Namespace != "team" || c.Platform != "knative" || c.CPU != 400 || c.Memory != 256*wattle.MiB {
 		t.Errorf("user container %+v", c)
 	}
-	if c, ok := now.Container("bbb"); !ok || c.Function != "hello" || c.CPU != 25 {
+	if c, ok := now.Container("bbb"); !ok || c.Function != "hello" || c.CPU != 25 || c.Memory != 8*wattle.MiB {
 		t.Errorf("queue proxy %+v: a limit stands for a missing request", c)
 	}
-	if c, ok := now.Container("iii"); !ok || c.Function != "hello" || c.CPU != 0 {
-		t.Errorf("init container %+v", c)
+	if c, ok := now.Container("iii"); !ok || c.Function != "hello" || c.CPU != 0 || c.Memory != 0 {
+		t.Errorf("init container %+v, want one that reserves nothing beside the others", c)
+	}
+	if c, ok := now.Container("eee"); !ok || c.Function != "hello" || c.CPU != 0 {
+		t.Errorf("ephemeral container %+v", c)
 	}
 	if c, ok := now.Container("ccc"); !ok || c.Function != "" || c.Namespace != "kube-system" {
 		t.Errorf("ordinary container %+v", c)
@@ -189,8 +197,62 @@ func TestRefreshFindsContainersAndPods(t *testing.T) {
 			t.Errorf("pod %s is not known", uid)
 		}
 	}
-	if len(now.Containers()) != 4 || !now.At().Equal(time.Unix(100, 0)) {
+	if len(now.Containers()) != 5 || !now.At().Equal(time.Unix(100, 0)) {
 		t.Errorf("%d containers at %s", len(now.Containers()), now.At())
+	}
+}
+
+// TestTokenIsReadAgainAndGoesNowhereElse: tokens rotate, a missing file is that of
+// a host without one, and neither plain text nor another server sees it.
+func TestTokenIsReadAgainAndGoesNowhereElse(t *testing.T) {
+	k := newKubelet(t)
+	cfg := k.config(t)
+	m := mustNew(t, cfg)
+	for _, c := range []struct{ file, want string }{{"one", "Bearer one"}, {" two\n", "Bearer two"}, {"", ""}} {
+		if err := os.WriteFile(cfg.TokenFile, []byte(c.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Refresh(t.Context(), time.Unix(1, 0)); err != nil || k.auth.Load() != c.want {
+			t.Errorf("sent %q (%v), want %q", k.auth.Load(), err, c.want)
+		}
+	}
+	if err := os.Remove(cfg.TokenFile); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Refresh(t.Context(), time.Unix(1, 0)); err != nil || k.auth.Load() != "" {
+		t.Errorf("without a file: %q, %v", k.auth.Load(), err)
+	}
+
+	other := newKubelet(t)
+	other.auth.Store("nobody asked")
+	var plain atomic.Value
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		plain.Store(r.Header.Get("Authorization"))
+		http.Redirect(w, r, other.URL+"/pods", http.StatusFound)
+	}))
+	defer s.Close()
+	cfg.Kubelet = s.URL
+	if err := os.WriteFile(cfg.TokenFile, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := mustNew(t, cfg).Refresh(t.Context(), time.Unix(1, 0)); err == nil || !strings.Contains(err.Error(), "302") {
+		t.Errorf("a redirect: %v", err)
+	}
+	if plain.Load() != "" || other.asked.Load() != 0 {
+		t.Errorf("the token went in plain text (%q), or the redirect was followed (%d)", plain.Load(), other.asked.Load())
+	}
+}
+
+// TestRefreshEnds: a kubelet that never answers costs one timeout.
+func TestRefreshEnds(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer s.Close()
+	cfg := DefaultConfig()
+	cfg.Kubelet, cfg.ResourcesSocket, cfg.TokenFile, cfg.Timeout = s.URL, "", "", 50*time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := mustNew(t, cfg).Refresh(ctx, time.Unix(1, 0)); !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		t.Errorf("err = %v, of the caller %v; want the refresh's own timeout", err, ctx.Err())
 	}
 }
 
@@ -270,6 +332,9 @@ func TestContainersThatLeftStayKnownForAWhile(t *testing.T) {
 	if c, ok := m.Current().Container("aaa"); !ok || c.Function != "hello" || len(m.Current().Containers()) != 0 {
 		t.Error("a container that left 7 s ago is not known, or is listed as running")
 	}
+	if c, ok := m.Current().Pod("u-1"); !ok || c.Function != "hello" {
+		t.Error("a pod that left 7 s ago is not known")
+	}
 	refresh(15)
 	_, byID := m.Current().Container("aaa")
 	_, byPod := m.Current().Pod("u-1")
@@ -313,7 +378,8 @@ func TestDevices(t *testing.T) {
 		Containers: []*podresources.ContainerResources{
 			{Name: "user-container", Devices: []*podresources.ContainerDevices{
 				{ResourceName: "nvidia.com/mig-1g.10gb", DeviceIds: []string{"MIG-1"}},
-				{ResourceName: "nvidia.com/gpu.shared", DeviceIds: []string{"GPU-2::3"}},
+				{ResourceName: "nvidia.com/gpu.shared", DeviceIds: []string{"GPU-2::3", "GPU-3::99999999999999999999"}},
+				{ResourceName: "nvidia.com/mig-2g.20gb.shared", DeviceIds: []string{"MIG-4::0"}},
 			}, DynamicResources: []*podresources.DynamicResource{{ClaimResources: []*podresources.ClaimResource{
 				{DriverName: "gpu.nvidia.com", PoolName: "node", DeviceName: "gpu-0"},
 			}}}},
@@ -331,6 +397,8 @@ func TestDevices(t *testing.T) {
 	want := []Device{
 		{"nvidia.com/mig-1g.10gb", "MIG-1", -1, "1g.10gb"},
 		{"nvidia.com/gpu.shared", "GPU-2", 3, ""},
+		{"nvidia.com/gpu.shared", "GPU-3::99999999999999999999", -1, ""}, // no number of a replica
+		{"nvidia.com/mig-2g.20gb.shared", "MIG-4", 0, "2g.20gb"},
 		{"gpu.nvidia.com", "gpu-0", -1, ""},
 	}
 	if !slices.Equal(c.Devices, want) {
@@ -356,8 +424,34 @@ func TestNoSocketLeavesPods(t *testing.T) {
 	if err := m.Refresh(t.Context(), time.Unix(1, 0)); err == nil {
 		t.Error("a missing socket was not reported")
 	}
-	if _, ok := m.Current().Container("aaa"); !ok {
-		t.Error("pods are lost")
+	if _, ok := m.Current().Container("aaa"); !ok || m.Current().Err() == nil {
+		t.Errorf("pods are lost, or the failure is hidden: %v", m.Current().Err())
+	}
+}
+
+// TestLargeListOfDevices: gRPC's own limit of 4 MiB does not hold, the configured
+// one does.
+func TestLargeListOfDevices(t *testing.T) {
+	held := &podresources.ContainerDevices{ResourceName: "nvidia.com/gpu"}
+	for i := range 50_000 {
+		held.DeviceIds = append(held.DeviceIds, fmt.Sprintf("GPU-%0100d", i))
+	}
+	k := newKubelet(t)
+	cfg := k.config(t)
+	cfg.ResourcesSocket = serve(t, &lister{answer: &podresources.ListPodResourcesResponse{PodResources: []*podresources.PodResources{{
+		Name: "hello-00001-deployment-abc", Namespace: "team",
+		Containers: []*podresources.ContainerResources{{Name: "user-container", Devices: []*podresources.ContainerDevices{held}}},
+	}}}})
+	m := mustNew(t, cfg)
+	if err := m.Refresh(t.Context(), time.Unix(1, 0)); err != nil {
+		t.Error(err)
+	}
+	if c, _ := m.Current().Container("aaa"); len(c.Devices) != 50_000 {
+		t.Errorf("%d devices, want 50000", len(c.Devices))
+	}
+	cfg.MaxBytes = 1 << 20
+	if err := mustNew(t, cfg).Refresh(t.Context(), time.Unix(1, 0)); err == nil || !strings.Contains(err.Error(), "larger than max") {
+		t.Errorf("err = %v, want the limit", err)
 	}
 }
 
