@@ -110,15 +110,20 @@ func recordTo(t testing.TB, w io.Writer, name string) (samples string) {
 		printSamples(&b, node)
 		rec.Usage(usages(i), nil)
 		rec.Owner(Owner{ID: 1, Namespace: "shop", Function: "resize", CPU: 500})
-		rec.GPU([]GPUUse{{ID: 1, Device: "gpu-0", Activity: 0.1 * float64(i%10), Slices: 1, OfSlices: 7}})
+		uses := []GPUUse{{ID: 1, Device: "gpu-0", Activity: 0.1 * float64(i%10), Slices: 1, OfSlices: 7}}
+		rec.GPU(uses)
+		uses[0].OfSlices = 1 // the caller's own again
 		rec.Signal(signal(i))
+		rec.Signal(wattle.Signal{Zone: "FR", From: begun(), To: begun().Add(time.Hour)}) // 0 g/kWh cannot be
 		rec.Price(Price{Zone: "DE", PerMWh: -3.5, Currency: "EUR", From: begun(), To: begun().Add(time.Hour)})
 		rec.Beside(beside(i))
 		if i <= 20 {
 			rec.Owner(Owner{ID: 2, Namespace: "shop", Pod: "brief", Function: "resize"})
 		}
 		if i > 0 {
-			rec.Invocations(batch(i))
+			b := batch(i)
+			rec.Invocations(b)
+			b.Runs[0].Count = 99
 		}
 		if err := rec.End(l.now); err != nil {
 			t.Fatal(err)
@@ -298,6 +303,7 @@ func TestReaderIsStrict(t *testing.T) {
 		head + "\n{\"at\":1}\n":                                                                          "r:2: empty line",
 		head + `{"at":"x"}` + "\n":                                                                       "r:2: column",
 		head + `{"at":9223372036854775807}` + "\n":                                                       "not within a hundred years",
+		head + `{"at":1,"meters":[{"meter":-1}]}` + "\n":                                                 "r:2: meter -1: the header names 1",
 		head + `{"at":1,"meters":[{"meter":1}]}` + "\n":                                                  "r:2: meter 1: the header names 1",
 		head + `{"at":1,"meters":[{"meter":0,"readings":[{"zone":0,"energy":1}]}]}` + "\n":               "a reading is of zone 0, the meter has 0",
 		head + `{"at":1,"meters":[{"meter":0,` + zone + `,"readings":[{"zone":0,"energy":-1}]}]}` + "\n": "cannot unmarshal number -1",
@@ -316,6 +322,51 @@ func TestReaderIsStrict(t *testing.T) {
 		_, _, err := count([]byte(text), "r")
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// endless is one line.
+type endless struct{ left int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := min(len(p), e.left)
+	for i := range p[:n] {
+		p[i] = 'x'
+	}
+	if e.left -= n; n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func TestLinesAreBounded(t *testing.T) {
+	r, err := NewReader(io.MultiReader(strings.NewReader(head), &endless{maxLine + 1<<20}), "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(); err == nil || !strings.Contains(err.Error(), "r:2: line of more than") {
+		t.Errorf("err = %.200v", err)
+	}
+}
+
+// TestMeterThatWasNotRead: in an epoch without a round of a meter it is silent,
+// and does not answer with the round before.
+func TestMeterThatWasNotRead(t *testing.T) {
+	text := head +
+		`{"at":1,"meters":[{"meter":0,"zones":[{"key":"package-0","component":"package","socket":0}],"readings":[{"zone":0,"energy":5}]}]}` + "\n" + `{"at":2}` + "\n"
+	r, err := NewReader(strings.NewReader(text), "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := NewPlayer(r)
+	for i, want := range []int{1, 0} {
+		if _, err := p.Next(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.Chain().Meters[0].Read(t.Context(), nil)
+		if len(got) != want || (err == nil) != (want == 1) {
+			t.Errorf("epoch %d: %d readings, %v", i, len(got), err)
 		}
 	}
 }

@@ -87,6 +87,55 @@ func TestDocumentedPush(t *testing.T) {
 	}
 }
 
+// TestPushIsRefused: where pushing is off, and of anything that a browser may send
+// for a page of somebody else.
+func TestPushIsRefused(t *testing.T) {
+	well := func() error { return nil }
+	c := Config{Metrics: http.NotFoundHandler(), Alive: well, Ready: well}
+	for _, off := range []bool{true, false} {
+		took := 0
+		if !off {
+			c.Push = func(invocations.Batch) error { took++; return nil }
+		}
+		d, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind, want := range map[string]int{"application/json": http.StatusNoContent, "text/plain": http.StatusUnsupportedMediaType, "": http.StatusUnsupportedMediaType} {
+			if off {
+				want = http.StatusForbidden
+			}
+			r, w := httptest.NewRequest(http.MethodPost, "/v1/invocations", strings.NewReader(`{}`)), httptest.NewRecorder()
+			r.Header.Set("Content-Type", kind)
+			d.Handler().ServeHTTP(w, r)
+			if w.Code != want {
+				t.Errorf("off %v, %q: %d, want %d", off, kind, w.Code, want)
+			}
+		}
+		if took > 1 || took == 0 && !off {
+			t.Errorf("off %v: %d batches were taken", off, took)
+		}
+	}
+}
+
+// TestSlowOrLargeRequestsEnd: nobody holds a connection by saying nothing.
+func TestSlowOrLargeRequestsEnd(t *testing.T) {
+	well := func() error { return nil }
+	d, err := New(Config{Metrics: http.NotFoundHandler(), Alive: well, Ready: well})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := d.server
+	for name, limit := range map[string]time.Duration{"header": s.ReadHeaderTimeout, "body": s.ReadTimeout, "answer": s.WriteTimeout, "idle": s.IdleTimeout} {
+		if limit <= 0 || limit > 2*time.Minute {
+			t.Errorf("%s: limit %s", name, limit)
+		}
+	}
+	if s.MaxHeaderBytes <= 0 || s.MaxHeaderBytes > 64<<10 {
+		t.Errorf("a header of %d bytes is read", s.MaxHeaderBytes)
+	}
+}
+
 func TestPushIsChecked(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"from":"2026-03-10T11:00:01Z","to":"2026-03-10T11:59:00Z","runs":[{"function":"f","count":2}]}`: "",
