@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/wattle-project/wattle"
@@ -80,6 +81,9 @@ func TestProfilesOfTheDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(d.Remarks) > 0 {
+		t.Errorf("the power at rest is stated, but: %q", d.Remarks)
+	}
 	if d.Node != "n1" || d.Hardware != "skylake" || len(d.Functions) != 4 || len(d.Sources) != 1 || d.Sources[0] != "fake" {
 		t.Fatalf("%+v", d)
 	}
@@ -100,6 +104,50 @@ func TestProfilesOfTheDemo(t *testing.T) {
 		}
 		if want.watts > 0 && math.Abs(w-want.watts) > 0.05*want.watts {
 			t.Errorf("%s draws %.2f W while it runs, want %g", f.Function, w, want.watts)
+		}
+	}
+}
+
+// TestProfilesNameWhoNeverPauses: where the power at rest is learned, the work of
+// a function that always runs is in it, and whoever asks is told.
+func TestProfilesNameWhoNeverPauses(t *testing.T) {
+	for config, want := range map[string]string{
+		"{}":                              "web/checkout: never keeps fewer than ",
+		"attribution: {idle: {gpu: 50W}}": "web/checkout: never keeps fewer than ",
+		"attribution: {idle: {package: 40W, gpu: 50W}}": "",
+	} {
+		name := filepath.Join(t.TempDir(), "demo.jsonl")
+		var log bytes.Buffer
+		args := []string{"record", name, "--config", write(t, "agent.yaml", config), "--fake-script", write(t, "linear.txt", linear), "--for", "5m"}
+		if code := run(t.Context(), args, io.Discard, &log); code != 0 {
+			t.Fatalf("record: exit code %d: %s", code, &log)
+		}
+		r, err := record.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		player := record.NewPlayer(r)
+		a, err := replayer(player, func(*exporter.Snapshot) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			at, err := player.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.Step(t.Context(), at)
+		}
+		d, err := a.Profiles(profile.About{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(d.Remarks, "\n"); !strings.Contains(got, want) || (got == "") != (want == "") || strings.Contains(got, "reports/nightly") {
+			t.Errorf("%s: %q, want %q", config, got, want)
 		}
 	}
 }

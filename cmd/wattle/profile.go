@@ -40,7 +40,7 @@ func (c *profileLearnCmd) Run(s *streams) error {
 		fmt.Fprintln(s.err, "wattle:", l.Truncated)
 	}
 	fmt.Fprintf(s.err, "learned %d functions from %d intervals of %d\n", len(l.Profiles.Functions), l.Steps, l.Epochs)
-	for _, r := range l.Remarks {
+	for _, r := range l.Profiles.Remarks {
 		fmt.Fprintln(s.err, "wattle:", r)
 	}
 	if c.Output == "" {

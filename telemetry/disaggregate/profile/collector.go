@@ -17,6 +17,7 @@ type Collector struct {
 	idle      float64 // J
 	seconds   float64 // of steps
 	functions map[wattle.FunctionID]*tally
+	loads     loads
 }
 
 type tally struct {
@@ -41,6 +42,7 @@ func (c *Collector) tally(f wattle.FunctionID) *tally {
 
 // Add counts one step, the same that the Filter is updated with.
 func (c *Collector) Add(s *disaggregate.Step) {
+	c.loads.add(s)
 	if c.from.IsZero() || s.From.Before(c.from) {
 		c.from = s.From
 	}
@@ -88,6 +90,8 @@ type About struct {
 	Program  string
 	// Sources are the meters whose zones form the cover.
 	Sources []string
+	// IdleStated says that the power at rest was not learned.
+	IdleStated bool
 }
 
 // Document puts together what was counted and what f has learned. Functions of
@@ -97,6 +101,9 @@ func (c *Collector) Document(f *disaggregate.Filter, about About) *Document {
 		Version: Version, Node: about.Node, Hardware: about.Hardware, Program: about.Program,
 		Sources: slices.Compact(slices.Sorted(slices.Values(about.Sources))),
 		From:    c.from.UTC(), To: c.to.UTC(), Noise: f.Noise(), Functions: []Function{},
+	}
+	if !about.IdleStated {
+		d.Remarks = c.loads.remarks()
 	}
 	if c.seconds > 0 {
 		d.IdleWatts = c.idle / c.seconds

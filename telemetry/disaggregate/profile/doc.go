@@ -13,6 +13,7 @@
 //	  "from": "…", "to": "…",            // the window
 //	  "meter_noise": 0.02,               // relative error of a step, one σ
 //	  "idle_watts": 41.5,                // of the machine, mean over the window
+//	  "remarks": ["shop/poll: …"],       // on functions whose figures are too low
 //	  "functions": [{
 //	    "function": "shop/resize",
 //	    "cpu_milli": 500, "memory_bytes": 268435456,

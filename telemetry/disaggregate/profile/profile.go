@@ -19,15 +19,17 @@ const Version = 1
 
 // Document is a file of profiles.
 type Document struct {
-	Version   int        `json:"wattle_profiles"`
-	Node      string     `json:"node"`
-	Hardware  string     `json:"hardware,omitempty"`
-	Program   string     `json:"program,omitempty"`
-	Sources   []string   `json:"sources"`
-	From      time.Time  `json:"from"`
-	To        time.Time  `json:"to"`
-	Noise     float64    `json:"meter_noise"`
-	IdleWatts float64    `json:"idle_watts"`
+	Version   int       `json:"wattle_profiles"`
+	Node      string    `json:"node"`
+	Hardware  string    `json:"hardware,omitempty"`
+	Program   string    `json:"program,omitempty"`
+	Sources   []string  `json:"sources"`
+	From      time.Time `json:"from"`
+	To        time.Time `json:"to"`
+	Noise     float64   `json:"meter_noise"`
+	IdleWatts float64   `json:"idle_watts"`
+	// Remarks name functions whose figures are too low, and why.
+	Remarks   []string   `json:"remarks,omitempty"`
 	Functions []Function `json:"functions"`
 }
 

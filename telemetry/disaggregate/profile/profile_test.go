@@ -23,15 +23,19 @@ func learn(t testing.TB) *Document {
 		t.Fatal(err)
 	}
 	c := NewCollector()
-	c.Reserves("b", 500, 256*wattle.MiB)
 	c.Holds("b", wattle.GiB)
+	c.Reserves("b", 500, 256*wattle.MiB)
+	c.Holds("b", 2*wattle.GiB)
 	c.Holds("a", 32*wattle.MiB)
 	for i := range 300 {
 		a := disaggregate.Split("a", float64(1+i%5), 0.1*float64(1+i%5), float64(i%2), 0.3*float64(i%2), 0)
 		b := disaggregate.Split("b", float64(i%3), 0.2*float64(i%3), 0, 0, 0)
 		s := disaggregate.Step{
 			From: begun().Add(time.Duration(i) * time.Second), To: begun().Add(time.Duration(i+1) * time.Second),
-			Idle: 40, Dynamic: wattle.Joules(10*a.WarmBusy + 20*a.ColdBusy + 30*b.WarmBusy), Runs: []disaggregate.Run{a, b},
+			Unknown: i%10 == 9, Idle: 40, Dynamic: wattle.Joules(10*a.WarmBusy + 20*a.ColdBusy + 30*b.WarmBusy), Runs: []disaggregate.Run{a, b},
+		}
+		if s.Unknown {
+			s.Idle, s.Dynamic = 1, 0 // what was told of it
 		}
 		if err := f.Update(&s); err != nil {
 			t.Fatal(err)
@@ -59,6 +63,32 @@ func TestCollectorMakesProfiles(t *testing.T) {
 	}
 	if b.CPU != 500 || b.Memory != 256<<20 || a.Memory != 32<<20 {
 		t.Errorf("reservations %+v %+v", a, b)
+	}
+}
+
+// TestLoadsThatNeverPause: a function that runs at rest too is named, one that
+// pauses for as long as rest is learned over, or comes later, is not.
+func TestLoadsThatNeverPause(t *testing.T) {
+	var l loads
+	for i := range 300 {
+		s := disaggregate.Step{From: begun().Add(time.Duration(i) * time.Second), To: begun().Add(time.Duration(i+1) * time.Second)}
+		s.Runs = append(s.Runs, disaggregate.Run{Function: "always", WarmBusy: 0.5 + 0.5*float64(i%2), ColdBusy: 0.1})
+		if i%60 < 40 {
+			s.Runs = append(s.Runs, disaggregate.Run{Function: "pauses", WarmBusy: 1})
+		}
+		if i >= 60 {
+			s.Runs = append(s.Runs, disaggregate.Run{Function: "later", WarmBusy: 1})
+		}
+		s.Runs = append(s.Runs, disaggregate.Run{Function: "still"})
+		bursts := disaggregate.Run{Function: "bursts", WarmBusy: 0.05} // nearly rests
+		if i%20 < 10 {
+			bursts.WarmBusy = 1
+		}
+		s.Runs = append(s.Runs, bursts)
+		l.add(&s)
+	}
+	if got := strings.Join(l.remarks(), "\n"); !strings.HasPrefix(got, "always: never keeps fewer than 0.8 processors busy, on average 0.85;") || strings.Contains(got, "\n") {
+		t.Errorf("got %q", got)
 	}
 }
 

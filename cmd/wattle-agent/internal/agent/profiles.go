@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/wattle-project/wattle/cmd/wattle-agent/internal/learn"
+	"github.com/wattle-project/wattle/telemetry/attribution"
 	"github.com/wattle-project/wattle/telemetry/cgroup"
 	"github.com/wattle-project/wattle/telemetry/disaggregate/profile"
 )
@@ -17,6 +18,7 @@ var ErrNothingLearned = errors.New("nothing is learned yet: name the platform's 
 type learned struct {
 	collector *profile.Collector
 	sources   []string // meters whose energy was learned from
+	idle      bool     // so was the power at rest of a zone
 }
 
 // Profiles is what was learned of each function since the start, in the form that
@@ -31,7 +33,7 @@ func (a *Agent) Profiles(about profile.About) (*profile.Document, error) {
 	for i := range a.usage {
 		a.noteHeld(&a.usage[i])
 	}
-	about.Node, about.Sources = string(a.cfg.Node), a.learned.sources
+	about.Node, about.Sources, about.IdleStated = string(a.cfg.Node), a.learned.sources, !a.learned.idle
 	d := a.learned.collector.Document(a.cfg.Learn.Filter(), about)
 	if len(d.Functions) == 0 {
 		return nil, ErrNothingLearned
@@ -39,11 +41,17 @@ func (a *Agent) Profiles(about profile.About) (*profile.Document, error) {
 	return d, nil
 }
 
-// noteSources notes the meters of the round.
+// noteSources notes the meters of the round, and whether they teach what is drawn
+// at rest.
 func (a *Agent) noteSources() {
 	for i := range a.samples {
 		if s := a.samples[i].Source; !slices.Contains(a.learned.sources, s) {
 			a.learned.sources = append(a.learned.sources, s)
+		}
+		if z := a.samples[i]; !a.learned.idle {
+			_, one := a.cfg.Divide.Idle[attribution.Zone{Component: z.Component, Device: z.Device}]
+			_, all := a.cfg.Divide.Idle[attribution.Zone{Component: z.Component}]
+			a.learned.idle = !one && !all
 		}
 	}
 }

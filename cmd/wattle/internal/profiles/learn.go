@@ -41,8 +41,6 @@ type Learned struct {
 	Epochs, Steps int
 	// Truncated is why the recording ends where it does; empty for a whole one.
 	Truncated string
-	// Remarks name functions whose figures are too low.
-	Remarks []string
 }
 
 // Learn plays a recording twice: once to find what the machine draws at rest,
@@ -60,12 +58,8 @@ func Learn(name string, c Config) (*Learned, error) {
 	if second.steps == 0 {
 		return nil, fmt.Errorf("%s: holds no interval with both energy and invocations: was the platform's metrics endpoint given to the agent?", name)
 	}
-	about := profile.About{Node: string(second.header.Node), Hardware: c.Hardware, Program: c.Program, Sources: second.sources}
-	l := &Learned{Profiles: second.collector.Document(second.filter, about), Epochs: second.epochs, Steps: second.steps, Truncated: second.truncated}
-	if c.Idle == 0 {
-		l.Remarks = second.loads.remarks()
-	}
-	return l, nil
+	about := profile.About{Node: string(second.header.Node), Hardware: c.Hardware, Program: c.Program, Sources: second.sources, IdleStated: c.Idle > 0}
+	return &Learned{Profiles: second.collector.Document(second.filter, about), Epochs: second.epochs, Steps: second.steps, Truncated: second.truncated}, nil
 }
 
 // rest is the power of each zone at rest as learned by a first pass, in the sum
@@ -99,7 +93,6 @@ type pass struct {
 	zones     map[attribution.Zone]*line
 	order     []attribution.Zone // as they came
 	control   line               // processor seconds of the platform
-	loads     loads
 	used      map[uint64]time.Duration
 	last      time.Time
 	sources   []string
@@ -246,7 +239,6 @@ func (p *pass) step(batches []record.Batch, now time.Time) error {
 		return err
 	}
 	p.collector.Add(&out)
-	p.loads.add(&out)
 	if !out.Unknown && len(out.Runs) > 0 {
 		p.steps++
 	}

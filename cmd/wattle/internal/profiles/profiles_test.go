@@ -86,8 +86,8 @@ func TestLearnJoinsSlowMetersAndSeveralSources(t *testing.T) {
 	if got := strings.Join(d.Sources, "+"); got != "rapl+redfish" {
 		t.Errorf("sources %s", got)
 	}
-	if len(l.Remarks) > 0 {
-		t.Errorf("both pause, but: %s", l.Remarks)
+	if len(l.Profiles.Remarks) > 0 {
+		t.Errorf("both pause, but: %s", l.Profiles.Remarks)
 	}
 	c.Idle = 40
 	if l, err = Learn(slowRecording(t), c); err != nil || math.Abs(l.Profiles.IdleWatts-40) > 1 {
@@ -160,27 +160,6 @@ func TestLearnLeavesOutWhatIsNotKnown(t *testing.T) {
 	}
 }
 
-// TestLoadsThatNeverPause: a function that runs at rest too is named, one that
-// pauses for as long as rest is learned over, or comes later, is not.
-func TestLoadsThatNeverPause(t *testing.T) {
-	var l loads
-	for i := range 300 {
-		s := disaggregate.Step{From: begun().Add(time.Duration(i) * time.Second), To: begun().Add(time.Duration(i+1) * time.Second)}
-		s.Runs = append(s.Runs, disaggregate.Run{Function: "always", WarmBusy: 0.5 + 0.5*float64(i%2), ColdBusy: 0.1})
-		if i%60 < 40 {
-			s.Runs = append(s.Runs, disaggregate.Run{Function: "pauses", WarmBusy: 1})
-		}
-		if i >= 60 {
-			s.Runs = append(s.Runs, disaggregate.Run{Function: "later", WarmBusy: 1})
-		}
-		s.Runs = append(s.Runs, disaggregate.Run{Function: "still"})
-		l.add(&s)
-	}
-	if got := strings.Join(l.remarks(), "\n"); !strings.HasPrefix(got, "always: never keeps fewer than 0.8 processors busy, on average 0.85;") || strings.Contains(got, "\n") {
-		t.Errorf("got %q", got)
-	}
-}
-
 func document(node, hardware string, warm, joules, width float64) *profile.Document {
 	i := func(v float64) profile.Interval { return profile.Interval{Value: v, Low: v - width, High: v + width} }
 	return &profile.Document{Version: 1, Node: node, Hardware: hardware, Sources: []string{"rapl"}, From: begun(), To: begun().Add(time.Hour),
@@ -190,9 +169,10 @@ func document(node, hardware string, warm, joules, width float64) *profile.Docum
 }
 
 func TestImportJoinsNodes(t *testing.T) {
-	c := ImportConfig{Hardware: map[string]string{"n3": "graviton"}, Least: 10, Wide: 0.25}
-	docs := []*profile.Document{document("n1", "skylake", 100, 2, 0.1), document("n2", "skylake", 300, 4, 0.1), document("n3", "", 50, 1, 0.6), document("n4", "icelake", 5, 1, 0.1)}
+	c := ImportConfig{Hardware: map[string]string{"n3": "graviton", "armv8": "another"}, Least: 10, Wide: 0.25}
+	docs := []*profile.Document{document("n1", "skylake", 100, 2, 0.1), document("n2", "skylake", 300, 4, 0.1), document("n3", "armv8", 50, 1, 0.6), document("n4", "icelake", 5, 1, 0.1)}
 	docs[2].Sources = []string{"model"}
+	docs[1].Remarks = []string{"shop/poll: never pauses"}
 	s := Import(docs, c)
 	var b strings.Builder
 	if err := s.Write(&b); err != nil {
@@ -201,14 +181,14 @@ func TestImportJoinsNodes(t *testing.T) {
 	for _, want := range []string{
 		`id: "shop/\\[a]\\*"`, "cpu: 250m", "memory: 268435456B",
 		`"skylake": {exec: 500ms, exec_energy: 3.5J, cold: 1s, cold_energy: 7J}`,
-		`"graviton": {exec: 500ms, exec_energy: 1J, cold: 1s, cold_energy: 7J}`, "n2 by rapl",
+		`"graviton": {exec: 500ms, exec_energy: 1J, cold: 1s, cold_energy: 7J}`, "n2 by rapl", "# 400 warm at 3.5 J [3.4, 3.6], 4 cold",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("lacks %s:\n%s", want, b.String())
 		}
 	}
 	remarks := strings.Join(s.Remarks, "\n")
-	for _, want := range []string{"n3: the energy is from a model", "1 J is known to ±0.6 J only", "left out, it has too few"} {
+	for _, want := range []string{"n3: the energy is from a model", "n2: shop/poll: never pauses", "1 J is known to ±0.6 J only", "left out, it has too few"} {
 		if !strings.Contains(remarks, want) {
 			t.Errorf("no remark %q in\n%s", want, remarks)
 		}
@@ -222,6 +202,10 @@ func TestImportJoinsNodes(t *testing.T) {
 	}
 	var table strings.Builder
 	if err := Show(&table, docs[0]); err != nil || !strings.Contains(table.String(), "  not told  100") {
+		t.Errorf("%v:\n%s", err, table.String())
+	}
+	table.Reset()
+	if err := Show(&table, docs[1]); err != nil || !strings.Contains(table.String(), "\nshop/poll: never pauses\n") {
 		t.Errorf("%v:\n%s", err, table.String())
 	}
 	if strings.Contains(b.String(), "icelake") || s.Len() != 1 {

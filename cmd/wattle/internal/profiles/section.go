@@ -56,6 +56,9 @@ func Import(docs []*profile.Document, c ImportConfig) *Section {
 		if d.Modelled() {
 			s.remark("%s: the energy is from a model of utilisation, not from a meter", d.Node)
 		}
+		for _, r := range d.Remarks {
+			s.remark("%s: %s", d.Node, r)
+		}
 		for i := range d.Functions {
 			s.add(d, &d.Functions[i], hardware, c)
 		}
@@ -185,7 +188,11 @@ func Show(w io.Writer, d *profile.Document) error {
 		row(tw, f.Function, warm, f.Warm)
 		row(tw, f.Function, "cold", f.Cold)
 	}
-	return tw.Flush()
+	err := tw.Flush()
+	for _, r := range d.Remarks {
+		fmt.Fprintln(w, r)
+	}
+	return err
 }
 
 func row(w io.Writer, id wattle.FunctionID, start string, s *profile.Start) {

@@ -1,4 +1,4 @@
-package profiles
+package profile
 
 import (
 	"fmt"
@@ -63,7 +63,7 @@ func (l *loads) remarks() []string {
 	for _, id := range slices.Sorted(maps.Keys(l.of)) {
 		o := l.of[id]
 		if mean := o.busy / l.seconds; o.busy > 0 && o.least > steady*mean {
-			out = append(out, fmt.Sprintf("%s: never keeps fewer than %.2g processors busy, on average %.2g; what those draw is taken for power at rest, so that its joules are too few: state --idle, or record a pause", id, o.least, mean))
+			out = append(out, fmt.Sprintf("%s: never keeps fewer than %.2g processors busy, on average %.2g; what those draw is taken for power at rest, so that its joules are too few: state that power (wattle profile learn --idle, attribution.idle of wattle-agent), or let it pause", id, o.least, mean))
 		}
 	}
 	return out
