@@ -274,12 +274,12 @@ func TestOneDeadTargetDoesNotBlindTheRest(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
-		ok   bool
+		want string
 	}{
-		"nothing served yet": {"go_goroutines 4\n", true},
-		"empty":              {"", true},
-		"html":               {"<html>", false},
-		"too long":           {line("a", "1", "1") + "# " + strings.Repeat("x", 2000) + "\n", false},
+		"nothing served yet": {"go_goroutines 4\n", ""},
+		"empty":              {"", ""},
+		"html":               {"<html>", "metrics text"},
+		"too long":           {line("a", "1", "1") + "# " + strings.Repeat("x", 2000) + "\n", "exceeds 1000 bytes: raise the limit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGateway(t, c.text)
@@ -289,8 +289,8 @@ func TestAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.Scrape(t.Context(), time.Unix(0, 0)); (err == nil) != c.ok {
-				t.Errorf("err = %v", err)
+			if _, err := s.Scrape(t.Context(), time.Unix(0, 0)); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("err = %v, want %q", err, c.want)
 			}
 		})
 	}

@@ -288,3 +288,119 @@ func TestInboxSaysWhatIsMissing(t *testing.T) {
 		t.Errorf("%d seconds with %g invocations, want 14 more than seconds", len(got), sum)
 	}
 }
+
+// TestInboxLosesNothing: all that is told of runs comes out, also of pushes that
+// come an hour late, which are waited for no longer than for two minutes.
+func TestInboxLosesNothing(t *testing.T) {
+	in := NewInbox()
+	at := func(second int) time.Time { return time.Unix(10000+int64(second), 0) }
+	want := invocations.Counts{Count: 7, Seconds: 5, Cold: 2, ColdSeconds: 3, Untold: 4}
+	runs := []invocations.Run{{Key: invocations.Key{Function: "f"}, Counts: want}}
+	in.Pushed(Batch{From: at(0), To: at(3600), Runs: runs}, at(3600))
+	in.Pushed(Batch{From: at(3599), To: at(3600), Runs: runs}, at(3600))
+	var got invocations.Counts
+	n := 0
+	for _, b := range in.Drain(at(3600).Add(maxLag)) {
+		n++
+		for _, r := range b.Runs {
+			got.Count, got.Seconds, got.Cold = got.Count+r.Count, got.Seconds+r.Seconds, got.Cold+r.Cold
+			got.ColdSeconds, got.Untold = got.ColdSeconds+r.ColdSeconds, got.Untold+r.Untold
+		}
+	}
+	near := func(a, b float64) bool { return math.Abs(a-2*b) < 1e-9 }
+	if n != 3600 || !near(got.Count, want.Count) || !near(got.Seconds, want.Seconds) || !near(got.Cold, want.Cold) || !near(got.ColdSeconds, want.ColdSeconds) || !near(got.Untold, want.Untold) {
+		t.Errorf("%d seconds hold %+v, want 3600 with twice %+v", n, got, want)
+	}
+}
+
+// TestNothingGrowsForEver: neither batches that no energy comes for, nor those that
+// nobody drains, nor energy that nothing is invoked for.
+func TestNothingGrowsForEver(t *testing.T) {
+	l, err := New(disaggregate.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := NewInbox()
+	at := func(second int) time.Time { return time.Unix(10000+int64(second), 0) }
+	for s := range 5000 {
+		b := Batch{From: at(s), To: at(s + 1)}
+		l.Batch(b)
+		in.Scraped(b)
+		l.Energy([]wattle.Sample{{Component: wattle.Package, Device: "p", From: at(s), To: at(s + 1), Energy: 1}})
+		l.ControlPlane(at(s), at(s+1), time.Millisecond)
+	}
+	passed := in.Drain(at(5000))
+	if len(l.waiting) > maxWaiting || len(passed) > maxPassed || len(l.zones[l.order[0]].spans) > keepSpans || len(l.control.spans) > keepSpans {
+		t.Errorf("%d batches wait, %d were passed, %d and %d spans are kept", len(l.waiting), len(passed), len(l.zones[l.order[0]].spans), len(l.control.spans))
+	}
+	if last := passed[len(passed)-1]; !last.To.Equal(at(5000)) || !l.waiting[len(l.waiting)-1].To.Equal(at(5000)) {
+		t.Error("the newest were dropped, and not the oldest")
+	}
+}
+
+// TestStepsOfASlowMeter are as long as its figures. A gateway that did not answer
+// makes the step unknown that it is in, with what it tells after.
+func TestStepsOfASlowMeter(t *testing.T) {
+	l, err := New(disaggregate.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, unknown := 0, 0
+	l.Watch = func(s *disaggregate.Step) {
+		steps++
+		if s.Unknown {
+			unknown++
+		}
+		if d := s.To.Sub(s.From); d != 2*time.Second {
+			t.Errorf("a step of %s, want 2 s", d)
+		}
+	}
+	idle := func(attribution.Zone) (wattle.Watts, bool) { return 0, true }
+	at := func(second int) time.Time { return time.Unix(10000+int64(second), 0) }
+	for s := -1; s < 400; s++ {
+		if s%2 != 0 {
+			l.Energy([]wattle.Sample{{Component: wattle.Platform, Device: "bmc", From: at(s - 1), To: at(s + 1), Energy: 4e6}})
+		}
+		if b := (Batch{From: at(s), To: at(s + 1)}); s >= 0 {
+			if s%40 == 4 {
+				b.Failed = 1
+			}
+			l.Batch(b)
+		}
+		l.Learn(at(s+1), idle, func(Done) {})
+	}
+	if steps != 200 || unknown != 10 {
+		t.Errorf("%d of %d steps are unknown, want 10 of 200", unknown, steps)
+	}
+}
+
+// TestMetersThatAreNotThere: without any energy nothing is known, and a meter that
+// has been silent for a minute is waited for no more.
+func TestMetersThatAreNotThere(t *testing.T) {
+	at := func(second int) time.Time { return time.Unix(10000+int64(second), 0) }
+	idle := func(attribution.Zone) (wattle.Watts, bool) { return 0, true }
+	for _, meters := range []int{0, 1, 2} {
+		l, err := New(disaggregate.DefaultConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, last := 0, time.Time{}
+		l.Watch = func(s *disaggregate.Step) {
+			if last = s.To; !s.Unknown {
+				known++
+			}
+		}
+		for s := range 300 {
+			l.Batch(Batch{From: at(s), To: at(s + 1)})
+			for m := range meters {
+				if m == 0 || s < 100 { // the second is pulled out
+					l.Energy([]wattle.Sample{{Component: wattle.Package, Device: wattle.DeviceID(rune('0' + m)), From: at(s), To: at(s + 1), Energy: 1e6}})
+				}
+			}
+			l.Learn(at(s+1), idle, func(Done) {})
+		}
+		if want := min(meters, 1) * 300; known != want || !last.Equal(at(300)) {
+			t.Errorf("%d meters: %d steps are known, the last ends at %s; want %d", meters, known, last, want)
+		}
+	}
+}
