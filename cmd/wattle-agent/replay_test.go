@@ -22,6 +22,7 @@ import (
 	"github.com/wattle-project/wattle/telemetry/grid"
 	"github.com/wattle-project/wattle/telemetry/invocations"
 	"github.com/wattle-project/wattle/telemetry/price"
+	"github.com/wattle-project/wattle/telemetry/record"
 )
 
 const (
@@ -127,6 +128,7 @@ func (w *town) step() {
 	use("kubepods", 210_000, 0)
 	use("kubepods/pod"+podUID, 209_000, 0)
 	use("faas/fn-steady", 310_001, 0)
+	use("faas/fn-gateway", 21_000, 0)
 	use("kubepods/pod"+podUID+"/"+podContainer, 207_003, 0)
 	switch {
 	case w.round == 70:
@@ -135,6 +137,9 @@ func (w *town) step() {
 		}
 	case w.round >= 20 && w.round < 70:
 		use("faas/fn-brief", 120_000, 20)
+	}
+	if w.round >= 125 { // of a runtime that nobody asks
+		use("docker/"+strings.Repeat("b2", 32), 40_000, 125)
 	}
 	w.sick = w.round > 100 && w.round < 130
 }
@@ -151,6 +156,7 @@ func (w *town) live(file string, detailed int, looks bool) string {
 	s.Kubernetes = settings.Kubernetes{Enabled: "on", Kubelet: w.services.URL}
 	s.Invocations.Targets = []string{w.services.URL + "/metrics", w.services.URL + "/other/metrics"}
 	s.Attribution.Idle = map[string]wattle.Watts{"package": 20, "dram": 2}
+	s.Attribution.OwnerGrace, s.Invocations.ControlPlane = 10*time.Second, []string{"/gateway"}
 	s.Attribution.CPU, s.Attribution.Memory = 4000, wattle.GiB
 	s.Grid.PUE = 1.3
 	s.Grid.Zone, s.Grid.Feed.Sources = "DE", []grid.SourceConfig{{Type: "electricitymaps", URL: w.services.URL, Key: "k", Zones: []wattle.ZoneID{"DE"}}}
@@ -220,7 +226,7 @@ func TestReplayGivesThePageOfTheRecordedAgent(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "town.jsonl.zst")
 	want := page(newTown(t).live(file, 100, true))
 	for _, series := range []string{
-		`wattle_function_energy_joules_total{component="package",function="resize",namespace="openfaas-fn"`, `function="brief"`, `share="idle"`,
+		`wattle_function_energy_joules_total{component="package",function="resize",namespace="openfaas-fn"`, `function="brief"`, `share="idle"`, `share="control_plane"`,
 		`wattle_function_emissions_grams_total{function="resize"`, `wattle_feed_fetches_total{feed="carbon",outcome="`,
 		`collector="kubelet"`, `wattle_energy_register_wraps_total{source="rapl",zone="package-0/dram"} 3`, `wattle_invocation_energy_joules_count`,
 		`quality="measured"`, `wattle_energy_register_resets_total{source="rapl",zone="package-0"} 1`, `wattle_electricity_price`,
@@ -230,6 +236,7 @@ func TestReplayGivesThePageOfTheRecordedAgent(t *testing.T) {
 		}
 	}
 	same(t, file, want)
+	podIsRecorded(t, file)
 
 	// Which functions are told apart, where not all are, goes by who was seen
 	// first: it is the recording's own when nobody looks.
@@ -239,6 +246,27 @@ func TestReplayGivesThePageOfTheRecordedAgent(t *testing.T) {
 		t.Error("no function has one sum")
 	}
 	same(t, file, few)
+}
+
+// podIsRecorded holds a recording to the name of the pod, which no page shows.
+func podIsRecorded(t *testing.T, file string) {
+	t.Helper()
+	r, err := record.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for {
+		e, err := r.Next()
+		if err != nil {
+			t.Fatalf("no pod is named: %v", err)
+		}
+		for _, o := range e.Owners {
+			if o.Pod == "resize-7d9" {
+				return
+			}
+		}
+	}
 }
 
 // same replays twice and compares with the live page.

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"math"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/wattle-project/wattle/telemetry/attribution"
 	"github.com/wattle-project/wattle/telemetry/cgroup"
 	"github.com/wattle-project/wattle/telemetry/disaggregate"
+	"github.com/wattle-project/wattle/telemetry/disaggregate/profile"
 	"github.com/wattle-project/wattle/telemetry/emissions"
 	"github.com/wattle-project/wattle/telemetry/exporter"
 	"github.com/wattle-project/wattle/telemetry/invocations"
@@ -188,3 +190,96 @@ func TestKnownMachine(t *testing.T) {
 	near(t, "embodied grams of the node", float64(s.node[exporter.Embodied]), 13000*part, 1e-9)
 	near(t, "embodied grams of what the function reserves", float64(s.grams[exporter.Embodied]), (4000.0/4+8000.0/4)*part, 1e-9)
 }
+
+// flaky are containers that cannot be read every tenth second.
+type flaky struct{ containers }
+
+func (f flaky) Read(now time.Time, dst []cgroup.Usage) ([]cgroup.Usage, error) {
+	if f.second%10 == 7 {
+		return dst, errors.New("EIO")
+	}
+	dst, err := f.containers.Read(now, dst)
+	for i := range dst {
+		dst[i].Memory, dst[i].HasMemory = wattle.Bytes(3+i)*wattle.MiB, true
+	}
+	return dst, err
+}
+
+// TestPageCloses: on every page what functions, the system and nobody have adds up
+// to what was metered, energy of a round without use waits for the next, thirds of
+// invocations become whole ones, and nobody is served the same page twice as news.
+func TestPageCloses(t *testing.T) {
+	h := &host{begin: time.Unix(36000, 0)}
+	pages, missed, ended, joules := 0, uint64(0), map[exporter.Start]uint64{}, wattle.Joules(0)
+	a := h.agent(t, func(x *exporter.Snapshot) {
+		pages, missed = pages+1, x.Missed
+		sum := wattle.Microjoules(0)
+		joules = 0
+		for _, f := range x.Functions {
+			sum += f.Energy
+			if f.Function == "resize" {
+				joules += f.Energy.Joules()
+			}
+		}
+		for _, o := range x.Other {
+			sum += o.Energy
+			if o.Reason == exporter.Unallocated && o.Energy > wattle.Joules(20*h.second).Micro() {
+				t.Errorf("second %d: %v is unallocated, more than is drawn at rest", h.second, o.Energy.Joules())
+			}
+		}
+		if sum != x.Zones[0].Total {
+			t.Errorf("second %d: %d µJ are on the page, %d were metered", h.second, sum, x.Zones[0].Total)
+		}
+		for _, f := range x.Finished {
+			ended[f.Start] += f.Count
+		}
+	})
+	a.cfg.Usage = flaky{containers{h}}
+	a.cfg.Batches = func() []learn.Batch {
+		if h.second == 0 {
+			return nil
+		}
+		b := h.invoked
+		b.Runs = []invocations.Run{{Key: b.Runs[0].Key, Counts: invocations.Counts{Count: 4.0 / 3, Seconds: 0.3, Cold: 1.0 / 3, ColdSeconds: 0.1, Untold: 1.0 / 3}}}
+		return []learn.Batch{b}
+	}
+	own := attribution.Owner{Namespace: "shop", Function: "resize"} // no reservation: its memory is what it holds
+	a.cfg.Owners = owner(func(u *cgroup.Usage) attribution.Owner {
+		if u.ID == 2 {
+			return attribution.Owner{Namespace: "faas", Function: "gateway"}
+		}
+		return own
+	})
+	for h.second < 300 {
+		before := joules
+		a.Step(t.Context(), h.now())
+		a.Refresh()
+		a.Refresh()
+		if h.second%10 == 7 && joules != before {
+			t.Errorf("second %d: %v J were divided without a reading of use", h.second, joules-before)
+		}
+		h.pass()
+		if h.second == 201 {
+			h.pass() // nobody looks
+		}
+	}
+	if pages != 299 || missed != 1 {
+		t.Errorf("%d pages of 299 rounds, %d are said to be missed of 1", pages, missed)
+	}
+	for start, want := range map[exporter.Start]uint64{exporter.AnyStart: 100, exporter.Cold: 100, exporter.Warm: 200} {
+		if n := ended[start]; n > want || n+3 < want {
+			t.Errorf("%d invocations of start %v, want %d but for the last", n, start, want)
+		}
+	}
+	d, err := a.Profiles(profile.About{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Functions) != 1 || d.Functions[0].Memory != int64(3*wattle.MiB) {
+		t.Errorf("%+v, want resize with the 3 MiB that it holds", d.Functions)
+	}
+}
+
+type owner func(u *cgroup.Usage) attribution.Owner
+
+func (o owner) Owner(u *cgroup.Usage, _ time.Time) (attribution.Owner, bool) { return o(u), true }
