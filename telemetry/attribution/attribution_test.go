@@ -169,6 +169,14 @@ func TestUnknownIntervalDropsItsUse(t *testing.T) {
 	if y, _ := energyOf(a, "b", wattle.Package); y != 10 {
 		t.Errorf("b %g J, want all 10: a worked in the interval that has no figure", y)
 	}
+	// One that is followed by a known interval in the same round is over with it.
+	s.From, s.To = at(1001), at(1001.5)
+	a.Step(Input{At: at(1002), UsageRead: true, Usage: []Usage{cpu(1, "a", 900), cpu(2, "b", 2)}, Energy: []wattle.Sample{s, sample(wattle.Package, "p", 1001.5, 1002, 10)}})
+	a.Step(Input{At: at(1003), UsageRead: true, Usage: []Usage{cpu(1, "a", 901), cpu(2, "b", 2)}})
+	a.Step(Input{At: at(1004), UsageRead: true, Usage: []Usage{cpu(1, "a", 901), cpu(2, "b", 3)}, Energy: []wattle.Sample{sample(wattle.Package, "p", 1002, 1004, 20)}})
+	if x, _ := energyOf(a, "a", wattle.Package); x != 10 {
+		t.Errorf("a %g J, want 10: its second waited for the meter", x)
+	}
 	checkBalance(t, a)
 }
 

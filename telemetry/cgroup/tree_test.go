@@ -542,30 +542,35 @@ func TestOneReportPerRead(t *testing.T) {
 	}
 }
 
-// TestLastWorkOfARemovedPodFindsIt: a pod goes with all its containers, and what
-// they used after their last read shows in the slice above it only.
+// TestLastWorkOfARemovedPodFindsIt: a pod goes with all its containers, perhaps as
+// the last of its slice, and what they used after their last read shows in the
+// slice above only.
 func TestLastWorkOfARemovedPodFindsIt(t *testing.T) {
 	const slice = "kubepods/pod00000000000000000000000000000001"
-	f := newFake(t)
-	for _, dir := range []string{"", "kubepods", slice, slice + "/" + hex64} {
-		f.cpu(dir, 0)
-	}
-	tr := f.tree()
-	read(t, tr, 0)
-	f.cpu(slice+"/"+hex64, 10*ms)
-	f.cpu(slice, 10*ms)
-	f.cpu("kubepods", 10*ms)
-	f.cpu("", 12*ms)
-	read(t, tr, 1)
-	f.remove(slice)
-	f.cpu("kubepods", 25*ms)
-	f.cpu("", 28*ms)
-	got := read(t, tr, 2)
-	if u := got["/"+slice+"/"+hex64]; !u.Gone || u.CPU != 25*ms {
-		t.Errorf("container %+v, want gone with 25ms", u)
-	}
-	if pod, all, root := got["+/"+slice].CPU, got["+/kubepods"].CPU, got["+/"].CPU; pod != 0 || all != 0 || root != 3*ms {
-		t.Errorf("remainders of the pod %s, of all pods %s and of the root %s, want 0s, 0s and 3ms", pod, all, root)
+	for removed, want := range map[string]time.Duration{slice: 25 * ms, "kubepods": 28 * ms} {
+		f := newFake(t)
+		for _, dir := range []string{"", "kubepods", slice, slice + "/" + hex64} {
+			f.cpu(dir, 0)
+		}
+		tr := f.tree()
+		read(t, tr, 0)
+		f.cpu(slice+"/"+hex64, 10*ms)
+		f.cpu(slice, 10*ms)
+		f.cpu("kubepods", 10*ms)
+		f.cpu("", 10*ms)
+		read(t, tr, 1)
+		f.remove(removed)
+		if removed == slice {
+			f.cpu("kubepods", 25*ms)
+		}
+		f.cpu("", 28*ms)
+		got := read(t, tr, 2)
+		if u := got["/"+slice+"/"+hex64]; !u.Gone || u.CPU != want {
+			t.Errorf("%s is removed: container %+v, want gone with %s", removed, u, want)
+		}
+		if pod, all, root := got["+/"+slice].CPU, got["+/kubepods"].CPU, got["+/"].CPU; pod != 0 || all != 0 || root != 28*ms-want {
+			t.Errorf("%s is removed: remainders of the pod %s, of all pods %s and of the root %s, want 0s, 0s and %s", removed, pod, all, root, 28*ms-want)
+		}
 	}
 }
 

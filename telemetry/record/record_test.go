@@ -83,6 +83,9 @@ func beside(i int) ([]Fetch, []Collector) {
 	return []Fetch{{Feed: "carbon", Provider: "csv", Outcome: "ok", Count: int64(1 + i/10)}}, []Collector{{Name: "kubelet", Up: i/20%2 == 0}}
 }
 
+// reserved is what an instance of resize reserves, which is changed in place.
+func reserved(i int) wattle.MilliCPU { return wattle.MilliCPU(500 + i/30*250) }
+
 // batch is what ended before step i.
 func batch(i int) Batch {
 	to := begun().Add(time.Duration(i) * time.Second)
@@ -109,7 +112,7 @@ func recordTo(t testing.TB, w io.Writer, name string) (samples string) {
 		l.now = begun().Add(time.Duration(i)*time.Second + time.Duration(i%7)*time.Millisecond)
 		printSamples(&b, node)
 		rec.Usage(usages(i), nil)
-		rec.Owner(Owner{ID: 1, Namespace: "shop", Function: "resize", CPU: 500})
+		rec.Owner(Owner{ID: 1, Namespace: "shop", Function: "resize", CPU: reserved(i)})
 		uses := []GPUUse{{ID: 1, Device: "gpu-0", Activity: 0.1 * float64(i%10), Slices: 1, OfSlices: 7}}
 		rec.GPU(uses)
 		uses[0].OfSlices = 1 // the caller's own again
@@ -215,7 +218,7 @@ func checkSources(t testing.TB, p *Player, i int) {
 	if s, ok := p.Signal("DE", wattle.Average, wattle.Lifecycle); !ok || s != signal(i) {
 		t.Fatalf("step %d: signal %+v, want %+v", i, s, signal(i))
 	}
-	if o, ok := p.Owner(1); !ok || o.Function != "resize" || o.CPU != 500 {
+	if o, ok := p.Owner(1); !ok || o.Function != "resize" || o.CPU != reserved(i) {
 		t.Fatalf("step %d: owner %+v", i, o)
 	}
 	if o, ok := p.Owner(2); ok != (i <= 20) || ok && o.Pod != "brief" {

@@ -283,3 +283,54 @@ func TestPageCloses(t *testing.T) {
 type owner func(u *cgroup.Usage) attribution.Owner
 
 func (o owner) Owner(u *cgroup.Usage, _ time.Time) (attribution.Owner, bool) { return o(u), true }
+
+// leaving are two containers, of which the second leaves and a third takes its
+// place in the list.
+type leaving struct{ *host }
+
+func (c leaving) Read(_ time.Time, dst []cgroup.Usage) ([]cgroup.Usage, error) {
+	dst = append(dst, cgroup.Usage{ID: 1, Key: "/resize", CPU: c.used[0]})
+	if c.second < 5 {
+		return append(dst, cgroup.Usage{ID: 2, Key: "/unnamed", CPU: c.used[1], Gone: c.second == 4}), nil
+	}
+	return append(dst, cgroup.Usage{ID: 3, Key: "/other"}), nil
+}
+
+// TestNoNameOfAnother: a container that left before anybody knew its name does not
+// get that of one that came later.
+func TestNoNameOfAnother(t *testing.T) {
+	h := &host{begin: time.Unix(36000, 0)}
+	other, system := wattle.Microjoules(0), wattle.Microjoules(0)
+	a := h.agent(t, func(x *exporter.Snapshot) {
+		other, system = 0, 0
+		for _, f := range x.Functions {
+			if f.Function == "/other" {
+				other += f.Energy
+			}
+		}
+		for _, o := range x.Other {
+			if o.Reason == exporter.System {
+				system += o.Energy
+			}
+		}
+	})
+	a.cfg.Usage, a.cfg.Control = leaving{h}, nil
+	a.cfg.Owners = known(func(u *cgroup.Usage) (attribution.Owner, bool) {
+		return attribution.Owner{Function: u.Key}, u.Key != "/unnamed"
+	})
+	for h.second < 60 {
+		a.Step(t.Context(), h.now())
+		a.Refresh()
+		if other != 0 {
+			t.Fatalf("second %d: the new one has %d µJ of the one before", h.second, other)
+		}
+		h.pass()
+	}
+	if system == 0 {
+		t.Error("what nobody named is not the system's")
+	}
+}
+
+type known func(u *cgroup.Usage) (attribution.Owner, bool)
+
+func (k known) Owner(u *cgroup.Usage, _ time.Time) (attribution.Owner, bool) { return k(u) }

@@ -151,6 +151,7 @@ func TestUntoldStartsStayUntold(t *testing.T) {
 	one := map[finishedKey]float64{{"shop/a", false}: 1, {"shop/b", false}: 1, {"shop/b", true}: 3}
 	count := func(r disaggregate.Run) { s.count(&r, &tally{active: one}) }
 	accounts[0].Charges[wattle.Package].Active = 7e6 // before anything is known
+	accounts[1].Charges[wattle.Package].Active = 11e6
 	s.divide(accounts, nil, time.Unix(0, 0))
 	count(disaggregate.Run{Function: "shop/a"})
 	count(disaggregate.Run{Function: "shop/b"})
@@ -165,7 +166,7 @@ func TestUntoldStartsStayUntold(t *testing.T) {
 	if got := s.ours[0].active[wattle.Package]; got != (starts[wattle.Microjoules]{47e6, 0, 0}) {
 		t.Errorf("active energy of a: %+v, want 47 J without a start", got)
 	}
-	if got := s.ours[1].active[wattle.Package]; got != (starts[wattle.Microjoules]{120e6, 40e6, 240e6}) {
-		t.Errorf("active energy of b: %+v, want 400 J as 30 : 10 : 60", got)
+	if got := s.ours[1].active[wattle.Package]; got != (starts[wattle.Microjoules]{131e6, 40e6, 240e6}) {
+		t.Errorf("active energy of b: %+v, want 11 J of before and 400 J as 30 : 10 : 60", got)
 	}
 }

@@ -404,3 +404,32 @@ func TestMetersThatAreNotThere(t *testing.T) {
 		}
 	}
 }
+
+// TestHalfOfAnInterval that is known is not the whole, and a machine that draws
+// less than at rest leaves nothing below zero for what ran.
+func TestHalfOfAnInterval(t *testing.T) {
+	var l timeline
+	at := func(second int) time.Time { return time.Unix(10000+int64(second), 0) }
+	l.add(span{from: at(0), to: at(1), amount: 3})
+	for to, want := range map[int]bool{1: true, 2: false} {
+		if sum, known := l.between(at(0), at(to)); sum != 3 || known != want {
+			t.Errorf("of %d s: %g, known %v; want 3 and %v", to, sum, known, want)
+		}
+	}
+	x, err := New(disaggregate.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Watch = func(s *disaggregate.Step) {
+		if s.Dynamic != 0 || s.Idle != 30 {
+			t.Errorf("%v J dynamic and %v J idle, want 0 and all 30", s.Dynamic, s.Idle)
+		}
+	}
+	x.Batch(Batch{From: at(0), To: at(1)})
+	x.Energy([]wattle.Sample{{Component: wattle.Package, Device: "p", From: at(0), To: at(1), Energy: 30e6}})
+	done := 0
+	x.Learn(at(1), func(attribution.Zone) (wattle.Watts, bool) { return 40, true }, func(Done) { done++ })
+	if done != 1 {
+		t.Errorf("%d steps", done)
+	}
+}
