@@ -137,6 +137,7 @@ func TestLearnLeavesOutWhatIsNotKnown(t *testing.T) {
 		if i > 0 {
 			e.Invocations = []record.Batch{batch}
 		}
+		e.Usage = &record.UsageRound{Of: []record.Usage{{ID: 1, Identity: record.Identity{Namespace: "n", Function: "a"}, Memory: 5 << 20, HasMemory: true}}}
 		if err := w.Write(&e); err != nil {
 			t.Fatal(err)
 		}
@@ -152,6 +153,9 @@ func TestLearnLeavesOutWhatIsNotKnown(t *testing.T) {
 	// and the first second after count, 7 late tales and 10 resets in between.
 	if want := 599 - 2*72 - 61 - 7 - 10; l.Steps != want {
 		t.Errorf("learned from %d intervals, want %d", l.Steps, want)
+	}
+	if m := l.Profiles.Functions[0].Memory; m != 5<<20 {
+		t.Errorf("a holds %d bytes, want those of the cgroup that its pattern names", m)
 	}
 	for _, f := range l.Profiles.Functions {
 		if want := map[wattle.FunctionID]float64{"n/a": 20, "n/b": 10}[f.Function]; math.Abs(f.Warm.Watts.Value-want) > 0.2 {
