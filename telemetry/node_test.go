@@ -229,6 +229,35 @@ func (p *pluggable) Read(_ context.Context, dst []telemetry.Reading) ([]telemetr
 	return dst, nil
 }
 
+// stray also answers for zones that it does not list.
+type stray struct{ *pluggable }
+
+func (p stray) Read(ctx context.Context, dst []telemetry.Reading) ([]telemetry.Reading, error) {
+	dst, err := p.pluggable.Read(ctx, dst)
+	for _, zone := range []int{-1, len(p.zones), 1 << 40} {
+		dst = append(dst, telemetry.Reading{Zone: zone, At: p.now(), Energy: 1e9, HasEnergy: true})
+	}
+	return dst, err
+}
+
+// TestReadingsOfNoZone are left out; a meter that gives no other is not there.
+func TestReadingsOfNoZone(t *testing.T) {
+	b := newBench(t)
+	z := &pluggable{now: func() time.Time { return b.now }}
+	b.start(telemetry.Chain{Meters: []telemetry.Meter{stray{z}}})
+	if err := b.run(0); err == nil || !strings.Contains(err.Error(), "rapl: shows no sensor of power or energy") {
+		t.Errorf("err = %v", err)
+	}
+	z.zones = []telemetry.Zone{{Key: "package-0", Component: wattle.Package}}
+	for range 3 {
+		z.energy += 50e6
+		if err := b.run(0); err != nil {
+			t.Error(err)
+		}
+	}
+	b.want("* rapl/package-0 100J\n")
+}
+
 // TestFallbackBesideAnUnreadableMeter: a zone that is listed and cannot be read
 // does not meter the processors.
 func TestFallbackBesideAnUnreadableMeter(t *testing.T) {

@@ -355,6 +355,21 @@ func TestZoneThatComesLaterChargesWhatIsNew(t *testing.T) {
 	}
 }
 
+// TestBoardChargesWhoIsGone: a container that is gone waits for the figure of the
+// board that it used.
+func TestBoardChargesWhoIsGone(t *testing.T) {
+	a := mustNew(t, fixedIdle(0), named)
+	a.Step(Input{At: at(0), UsageRead: true, Usage: []Usage{cpu(1, "a", 0), cpu(2, "b", 0)}, Energy: []wattle.Sample{sample(wattle.GPU, "G", -1, 0, 0)}})
+	gone := cpu(1, "a", 0)
+	gone.Gone = true
+	a.Step(Input{At: at(1), UsageRead: true, Usage: []Usage{gone, cpu(2, "b", 0)}, GPU: []GPUUse{{ID: 1, Device: "G", Activity: 1}}})
+	a.Step(Input{At: at(2), UsageRead: true, Usage: []Usage{cpu(2, "b", 0)}, GPU: []GPUUse{{ID: 2, Device: "G", Activity: 1}}, Energy: []wattle.Sample{sample(wattle.GPU, "G", 0, 2, 20)}})
+	if x, _ := energyOf(a, "a", wattle.GPU); x != 10 || len(a.slots) != 1 {
+		t.Errorf("a has %g J and %d containers are kept, want 10 and one", x, len(a.slots))
+	}
+	checkBalance(t, a)
+}
+
 // TestPartsOfGPUsThatCannotBe: of a meter that says more slices than there are,
 // or more activity than all, nobody gets more than a whole board.
 func TestPartsOfGPUsThatCannotBe(t *testing.T) {

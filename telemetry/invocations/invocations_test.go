@@ -187,6 +187,7 @@ func TestDeltasResetsAndNewFunctions(t *testing.T) {
 		{line("b", "3", "1.25"), []Run{run("b", 1, 0.25)}},                                      // a is absent
 		{line("b", "3", "1.25") + line("a", "5", "2.5"), []Run{run("a", 1, 0.5)}},               // and back
 		{line("b", "4", "2") + line("a", "6", "3"), []Run{run("a", 1, 0.5), run("b", 1, 0.75)}}, // ordered
+		{line("b", "4", "2") + line("a", "9", "0.5"), []Run{run("a", 9, 0.5)}},                  // restarted, and fast since
 	} {
 		g.text.Store(c.text)
 		b := scrape(t, s, int64(i+1))
@@ -221,6 +222,10 @@ func TestColdStartsComeToBeTold(t *testing.T) {
 		{page("19", "1"), Counts{Count: 4}},
 		{page("2", ""), Counts{Count: 2, Untold: 2}}, // restarted
 		{page("3", ""), Counts{Count: 1, Untold: 1}},
+		{page("4", "0"), Counts{Count: 1}},
+		{page("6", ""), Counts{Count: 2, Untold: 2}}, // lost again, with no restart
+		{page("7", "3"), Counts{Count: 1, Cold: 3}},
+		{page("8", "2"), Counts{Count: 8, Cold: 2}}, // restarted, with many calls since
 	} {
 		g.text.Store(c.text)
 		if b := scrape(t, s, int64(i+1)); len(b.Runs) != 1 || b.Runs[0].Counts != c.want {
@@ -268,6 +273,39 @@ func TestOneDeadTargetDoesNotBlindTheRest(t *testing.T) {
 	h.status.Store(200)
 	if b := scrape(t, s, 2); b.Late || len(b.Runs) != 0 {
 		t.Errorf("batch %+v, want where counting of the second target begins", b)
+	}
+}
+
+// TestSilentTargetCostsATimeout, and not the counts of the others.
+func TestSilentTargetCostsATimeout(t *testing.T) {
+	g := newGateway(t, line("a", "1", "1"))
+	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer hangs.Close()
+	cfg := DefaultConfig()
+	cfg.Targets, cfg.Timeout = []string{g.URL, hangs.URL}, 100*time.Millisecond
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if b, err := s.Scrape(ctx, time.Unix(0, 0)); err != nil || b.Failed != 1 || ctx.Err() != nil {
+		t.Errorf("%+v, %v, %v; want one target that did not answer in time", b, err, ctx.Err())
+	}
+}
+
+// TestDottedNames: a function's name is cut at its last dot where no label names
+// the namespace.
+func TestDottedNames(t *testing.T) {
+	m := []Mapping{{Platform: "x", Count: "calls_total", Seconds: "seconds_sum", Function: []string{"fn"}, Namespace: []string{"ns"}, Dotted: true}}
+	got, err := Parse(strings.NewReader("calls_total{fn=\"a.b.c\"} 1\ncalls_total{fn=\"a.b\",ns=\"n\"} 2\ncalls_total{fn=\"a\"} 3\n"), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, want := range map[Key]float64{{"c", "a.b"}: 1, {"n", "a.b"}: 2, {"", "a"}: 3} {
+		if got[k].Count != want {
+			t.Errorf("%v: %v, want %g of %v", k, got[k], want, got)
+		}
 	}
 }
 

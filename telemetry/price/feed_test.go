@@ -56,6 +56,32 @@ func TestChainStepByStep(t *testing.T) {
 	}
 }
 
+// TestPricesAreKeptForAWeek: older ones are neither answered nor in any mean.
+func TestPricesAreKeptForAWeek(t *testing.T) {
+	now := time.Date(2026, 3, 10, 12, 20, 0, 0, time.UTC)
+	p := &fakeProvider{}
+	p.actual = func() (Actual, error) { // twenty days
+		return Actual{Zone: "DE", FetchedAt: now, Points: hours(now.Truncate(time.Hour).Add(-20*24*time.Hour), 20*24, func(h time.Time) PerMWh {
+			if now.Sub(h) > 8*24*time.Hour {
+				return 5000
+			}
+			return 40
+		})}, nil
+	}
+	f, err := New(DefaultConfig(), []Source{{Provider: p, Zones: []wattle.ZoneID{"DE"}}}, Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for ago, want := range map[time.Duration]wattle.Quality{6*24*time.Hour + 23*time.Hour: wattle.Measured, 7*24*time.Hour + 30*time.Minute: wattle.Historic, 9 * 24 * time.Hour: wattle.Historic} {
+		if q, ok := f.At("DE", now.Add(-ago)); !ok || q.Quality != want || q.Price != 40 {
+			t.Errorf("%s ago: %+v, want %v of 40", ago, q, want)
+		}
+	}
+}
+
 func TestAnswerForAnotherZoneIsRefused(t *testing.T) {
 	p := &fakeProvider{}
 	points := hours(noon(), 1, func(time.Time) PerMWh { return 5 })

@@ -296,27 +296,29 @@ func TestReaderIsStrict(t *testing.T) {
 		"":               "r:1: empty, not a recording",
 		"hello\n":        "r:1: not a recording",
 		`{"a":1}` + "\n": "r:1: not a recording",
-		`{"wattle_recording":2,"node":"n1"}` + "\n":                                                      "version 2, this program reads version 1",
-		strings.Replace(head, "node", "nod", 1):                                                          `unknown field "nod"`,
-		strings.Replace(head, `"1s"`, `"-1s"`, 1):                                                        "interval",
-		strings.Replace(head, `"n1"`, `""`, 1):                                                           "no name",
-		head + `{"at":1,"metres":[]}` + "\n":                                                             `r:2: json: unknown field "metres"`,
-		head + `{"at":1}` + "\n" + `{"at":0}` + "\n":                                                     "r:3: epoch at 0 ns follows one at 1 ns",
-		head + `{"at":1}{}` + "\n":                                                                       "r:2: column 9: text after the object",
-		head + "\n{\"at\":1}\n":                                                                          "r:2: empty line",
-		head + `{"at":"x"}` + "\n":                                                                       "r:2: column",
-		head + `{"at":9223372036854775807}` + "\n":                                                       "not within a hundred years",
-		head + `{"at":1,"meters":[{"meter":-1}]}` + "\n":                                                 "r:2: meter -1: the header names 1",
-		head + `{"at":1,"meters":[{"meter":1}]}` + "\n":                                                  "r:2: meter 1: the header names 1",
-		head + `{"at":1,"meters":[{"meter":0,"readings":[{"zone":0,"energy":1}]}]}` + "\n":               "a reading is of zone 0, the meter has 0",
-		head + `{"at":1,"meters":[{"meter":0,` + zone + `,"readings":[{"zone":0,"energy":-1}]}]}` + "\n": "cannot unmarshal number -1",
-		head + `{"at":1,"meters":[{"meter":0,` + zone + `,"readings":[{"zone":0,"energy":1,"power":1}]}]}` + "\n":                                                                       "both energy and power",
-		head + `{"at":1,"meters":[{"meter":0,"zones":[{"key":"x","component":"pakage","socket":0}]}]}` + "\n":                                                                           "pakage",
-		head + `{"at":1,"usage":{"of":[{"id":4,"cpu":1}]}}` + "\n":                                                                                                                      "cgroup 4 is not said to be who",
-		head + `{"at":1,"usage":{"of":[{"id":4,"who":{"key":"/a"},"cpu":-1}]}}` + "\n":                                                                                                  "negative processor time",
-		head + `{"at":1,"gpu":[{"id":4,"device":"g","activity":2}]}` + "\n":                                                                                                             "activity 2",
-		head + `{"at":1,"invocations":[{"from":0,"to":1,"runs":[{"function":"f","count":-1}]}]}` + "\n":                                                                                 "invocations: ",
-		head + `{"at":1,"invocations":[{"from":2,"to":1}]}` + "\n":                                                                                                                      "invocations: ",
+		`{"wattle_recording":2,"node":"n1"}` + "\n":                                                               "version 2, this program reads version 1",
+		strings.Replace(head, "node", "nod", 1):                                                                   `unknown field "nod"`,
+		strings.Replace(head, `"1s"`, `"-1s"`, 1):                                                                 "interval",
+		strings.Replace(head, `"n1"`, `""`, 1):                                                                    "no name",
+		head + `{"at":1,"metres":[]}` + "\n":                                                                      `r:2: json: unknown field "metres"`,
+		head + `{"at":1}` + "\n" + `{"at":0}` + "\n":                                                              "r:3: epoch at 0 ns follows one at 1 ns",
+		head + `{"at":1}{}` + "\n":                                                                                "r:2: column 9: text after the object",
+		head + "\n{\"at\":1}\n":                                                                                   "r:2: empty line",
+		head + `{"at":"x"}` + "\n":                                                                                "r:2: column",
+		head + `{"at":9223372036854775807}` + "\n":                                                                "not within a hundred years",
+		head + `{"at":1,"meters":[{"meter":-1}]}` + "\n":                                                          "r:2: meter -1: the header names 1",
+		head + `{"at":1,"meters":[{"meter":1}]}` + "\n":                                                           "r:2: meter 1: the header names 1",
+		head + `{"at":1,"meters":[{"meter":0,"readings":[{"zone":0,"energy":1}]}]}` + "\n":                        "a reading is of zone 0, the meter has 0",
+		head + `{"at":1,"meters":[{"meter":0,` + zone + `,"readings":[{"zone":-1,"energy":1}]}]}` + "\n":          "a reading is of zone -1, the meter has 1",
+		strings.Replace(head, "2026", "1926", 1):                                                                  "want a year from 1970",
+		head + `{"at":1,"meters":[{"meter":0,` + zone + `,"readings":[{"zone":0,"energy":-1}]}]}` + "\n":          "cannot unmarshal number -1",
+		head + `{"at":1,"meters":[{"meter":0,` + zone + `,"readings":[{"zone":0,"energy":1,"power":1}]}]}` + "\n": "both energy and power",
+		head + `{"at":1,"meters":[{"meter":0,"zones":[{"key":"x","component":"pakage","socket":0}]}]}` + "\n":     "pakage",
+		head + `{"at":1,"usage":{"of":[{"id":4,"cpu":1}]}}` + "\n":                                                "cgroup 4 is not said to be who",
+		head + `{"at":1,"usage":{"of":[{"id":4,"who":{"key":"/a"},"cpu":-1}]}}` + "\n":                            "negative processor time",
+		head + `{"at":1,"gpu":[{"id":4,"device":"g","activity":2}]}` + "\n":                                       "activity 2",
+		head + `{"at":1,"invocations":[{"from":0,"to":1,"runs":[{"function":"f","count":-1}]}]}` + "\n":           "invocations: ",
+		head + `{"at":1,"invocations":[{"from":2,"to":1}]}` + "\n":                                                "invocations: ",
 		head + `{"at":1,"signals":[{"zone":"DE","intensity":0,"kind":"average","scope":"direct","quality":"static","from":"2026-03-01T08:00:00Z","to":"2026-03-01T09:00:00Z"}]}` + "\n": "intensity 0",
 		head + `{"at":1,"prices":[{"zone":"","per_mwh":1,"quality":"static","from":"2026-03-01T08:00:00Z","to":"2026-03-01T09:00:00Z"}]}` + "\n":                                        "a price of zone",
 		head + `{"at":1,"fetches":[{"feed":"carbon","provider":"","outcome":"ok","count":1}]}` + "\n":                                                                                   "a name is missing",
@@ -430,12 +432,19 @@ func TestFullDiskLeavesAReadableRecording(t *testing.T) {
 
 // TestPowerThatIsNoNumber is recorded as a failed reading, not as an unreadable line.
 func TestPowerThatIsNoNumber(t *testing.T) {
+	for _, power := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		noNumber(t, wattle.Watts(power))
+	}
+}
+
+func noNumber(t *testing.T, power wattle.Watts) {
+	t.Helper()
 	var b bytes.Buffer
 	w, err := NewWriter(&b, "r", Header{Node: "n", Interval: time.Second, Meters: []MeterInfo{{Name: "hwmon"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := Epoch{At: begun(), Meters: []MeterRound{{Zones: []telemetry.Zone{{Key: "z"}}, Readings: []telemetry.Reading{{At: begun(), HasPower: true, Power: wattle.Watts(math.NaN())}}}}}
+	e := Epoch{At: begun(), Meters: []MeterRound{{Zones: []telemetry.Zone{{Key: "z"}}, Readings: []telemetry.Reading{{At: begun(), HasPower: true, Power: power}}}}}
 	if err := errors.Join(w.Write(&e), w.Close()); err != nil {
 		t.Fatal(err)
 	}

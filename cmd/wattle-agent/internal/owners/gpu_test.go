@@ -234,6 +234,17 @@ func TestBoardEnergyReachesThoseWhoUsedIt(t *testing.T) {
 			devices: map[string]string{"p1": "nvidia.com/mig-1g.10gb MIG-uuid-a", "p2": "nvidia.com/mig-2g.20gb MIG-uuid-b"},
 			want:    paid{"1": {35, 30.0 / 7}, "2": {35, 60.0 / 7}, "unallocated": {0, 120.0 / 7}},
 		},
+		"a container that holds a board beside the one that uses it": {
+			uses:    []gpu.Use{{Board: board, PID: 101, Share: 1}},
+			devices: map[string]string{"p1": "nvidia.com/gpu.shared " + board + "::0", "p2": "nvidia.com/gpu.shared " + board + "::1"},
+			want:    paid{"1": {70, 15}, "2": {0, 15}},
+		},
+		"holders of an instance have equal parts of its use, beside another": {
+			uses:      []gpu.Use{{Board: board, Instance: mig1, Share: 0.5}, {Board: board, Instance: mig2, Share: 0.5}},
+			instances: append(instances(), gpu.Instance{Key: "MIG-uuid-a", Place: mig1, Slices: 1, OfSlices: 7}),
+			devices:   map[string]string{"p1": "nvidia.com/mig-1g.10gb.shared MIG-uuid-a::0", "p2": "nvidia.com/mig-1g.10gb.shared MIG-uuid-a::1"},
+			want:      paid{"1": {17.5, 15.0 / 7}, "2": {17.5, 15.0 / 7}, "system": {35, 0}, "unallocated": {0, 180.0 / 7}},
+		},
 		"UUIDs that nobody places": {
 			uses:      []gpu.Use{{Board: board, Instance: mig1, Share: 0.5}, {Board: board, Instance: mig2, Share: 0.5}},
 			instances: instances(),
