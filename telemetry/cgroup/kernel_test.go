@@ -273,6 +273,24 @@ func TestRemovedUnreadStaysInTheSlice(t *testing.T) {
 	}
 }
 
+// TestRemovedPodKeepsItsLastWork: what a container used since its last read is in
+// the slice above its pod when both are gone, and still is the container's.
+func TestRemovedPodKeepsItsLastWork(t *testing.T) {
+	root, group := kernelRoot(t)
+	pod := filepath.Join(root, group, "pod")
+	mkdir(t, pod)
+	mkdir(t, filepath.Join(pod, "fn-a"))
+	tr := kernelTree(t, root, "^/"+group+`/pod/fn-([a-z]+)$`)
+	read(t, tr, 0)
+	used := finish(t, burner(t, filepath.Join(pod, "fn-a"), 60*ms))
+	removeGroup(t, pod)
+	got := read(t, tr, 1)
+	a := got["/"+group+"/pod/fn-a"]
+	if r := a.CPU.Seconds() / used.Seconds(); !a.Gone || r < 0.97 || r > 1.03 {
+		t.Errorf("the container is charged %s, used %s", a.CPU, used)
+	}
+}
+
 // TestRunFindsWhatCameBefore: a cgroup that was made between the last walk and the
 // start of notifications is not left to the walk in a minute.
 func TestRunFindsWhatCameBefore(t *testing.T) {
