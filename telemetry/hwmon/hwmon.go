@@ -67,6 +67,7 @@ type Reader struct {
 	cfg     Config
 	scanned time.Time
 	stale   bool
+	lost    error // why the last scan found no sensor, nil if it did
 	listed  []telemetry.Zone
 	sensors []*sensor
 	probes  []telemetry.Probe
@@ -107,10 +108,11 @@ func (r *Reader) Close() error {
 func (r *Reader) Read(_ context.Context, dst []telemetry.Reading) ([]telemetry.Reading, error) {
 	begin := r.cfg.Now()
 	if r.stale || begin.Sub(r.scanned) >= r.cfg.Rescan || begin.Before(r.scanned) {
-		if err := r.scan(begin); err != nil {
-			return dst, err
-		}
+		r.lost = r.scan(begin)
 		begin = r.cfg.Now()
+	}
+	if r.lost != nil {
+		return dst, r.lost
 	}
 	from, good := len(dst), false
 	var firstErr error

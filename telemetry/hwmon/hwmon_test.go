@@ -148,10 +148,11 @@ func TestOtherDevicesAreSkippedAndExplained(t *testing.T) {
 		"hwmon0/name": "BAT0", "hwmon0/power1_input": "9000000",
 		"hwmon1/name": "coretemp", "hwmon1/temp1_input": "40000",
 	}))
-	_, err := r.Read(context.Background(), nil)
 	var u *telemetry.Unavailable
-	if !errors.As(err, &u) || u.Mend == "" {
-		t.Fatalf("got %v", err)
+	for range 2 {
+		if _, err := r.Read(context.Background(), nil); !errors.As(err, &u) || u.Mend == "" {
+			t.Fatalf("got %v", err)
+		}
 	}
 	if p := r.Probes(); len(p) != 2 || !strings.Contains(p[0].Reason, `"BAT0"`) {
 		t.Fatalf("probes %+v", p)
@@ -181,6 +182,27 @@ func TestSensorComesAndGoes(t *testing.T) {
 	now = now.Add(2 * time.Minute)
 	if _, err := r.Read(context.Background(), nil); err == nil {
 		t.Fatal("a removed sensor is still read")
+	}
+}
+
+// A sensor whose driver was loaded anew is opened again at the next Read, and
+// what no sensor can show is an error of that one.
+func TestBadValues(t *testing.T) {
+	root := build(t, map[string]string{
+		"hwmon0/name": "amd_energy", "hwmon0/energy1_input": "-1", "hwmon0/energy1_label": "Esocket0",
+		"hwmon1/name": "ina226", "hwmon1/power1_input": "-2000000",
+	})
+	r := reader(t, root)
+	rs, err := r.Read(context.Background(), nil)
+	if err != nil || len(rs) != 2 || rs[0].Err == nil || rs[0].HasEnergy || rs[1].Err != nil || !rs[1].HasPower || rs[1].Power != 0 {
+		t.Errorf("%+v, %v, want an error and 0 W", rs, err)
+	}
+	r.sensors[1].files[0].Close()
+	if rs, err = r.Read(context.Background(), nil); err == nil {
+		t.Fatalf("a closed descriptor is read: %+v", rs)
+	}
+	if rs, err = r.Read(context.Background(), nil); err != nil || rs[1].Err != nil {
+		t.Errorf("not opened again: %+v, %v", rs, err)
 	}
 }
 

@@ -266,6 +266,31 @@ func TestUtilisationFailureLosesNothing(t *testing.T) {
 
 // Energy never falls, stays inside the bounds, and an unknown family has wider
 // bounds than any known one.
+// A clock that is set back takes no energy back.
+func TestClockBack(t *testing.T) {
+	k := newMachine(t, nil)
+	k.step(t, 0, 0)
+	before, _ := k.step(t, 10*time.Second, 0.5)
+	k.now = k.now.Add(-5 * time.Second)
+	rs, err := k.m.Read(context.Background(), nil)
+	if after := float64(rs[0].Energy) / 1e6; err != nil || after != before {
+		t.Errorf("%g J, %v, want %g", after, err, before)
+	}
+}
+
+// A processor in no table may be any of those in one.
+func TestUnknownFamilyHoldsAll(t *testing.T) {
+	k := newMachine(t, func(c *Config) { c.Family = Average })
+	k.step(t, 0, 0)
+	k.step(t, time.Second, 1)
+	e := k.m.Estimates()["package"]
+	for _, f := range Families() {
+		if w := f.Max.Times(float64(k.m.cfg.VCPUs)); w < e.Low || w > e.High {
+			t.Errorf("%s takes %v, outside %v to %v", f.Name, w, e.Low, e.High)
+		}
+	}
+}
+
 func TestModelProperty(t *testing.T) {
 	wide := newMachine(t, func(c *Config) { c.Family = Average })
 	rapid.Check(t, func(rt *rapid.T) {

@@ -79,6 +79,7 @@ type Reader struct {
 	changed int64
 	scanned time.Time
 	stale   bool
+	lost    error // why the last scan found no register, nil if it did
 	listed  []telemetry.Zone
 	regs    []*register
 	probes  []telemetry.Probe
@@ -121,10 +122,11 @@ func (r *Reader) Close() error {
 func (r *Reader) Read(_ context.Context, dst []telemetry.Reading) ([]telemetry.Reading, error) {
 	begin := r.cfg.Now()
 	if r.outdated(begin) {
-		if err := r.scan(begin); err != nil {
-			return dst, err
-		}
+		r.lost = r.scan(begin)
 		begin = r.cfg.Now()
+	}
+	if r.lost != nil {
+		return dst, r.lost
 	}
 	from, good := len(dst), false
 	var firstErr error
@@ -186,7 +188,9 @@ func unavailable(path string, err error) error {
 			"as securityContext.capabilities in Kubernetes, AmbientCapabilities= in systemd, or " +
 			"\"setcap cap_dac_read_search+ep\" on the binary"
 	case errors.Is(err, fs.ErrNotExist):
-		u.Mend = "the zone was unplugged or has no counter; nothing to do"
+		u.Reason += " (unplugged, or a zone without a counter)"
+	case errors.Is(err, ErrNotANumber):
+		u.Mend = "the driver shows no energy: look for rapl in the kernel's log"
 	}
 	return u
 }

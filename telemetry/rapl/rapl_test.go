@@ -150,6 +150,43 @@ func TestZoneDetails(t *testing.T) {
 	}
 }
 
+// Server DRAM is outside the package: a parent would take it out of the sum. Its
+// bound is its own, not that of a laptop's package.
+func TestServerDRAM(t *testing.T) {
+	g := newRig(t, fake.TreeZone{ID: "intel-rapl:0", Name: "package-0", Range: fake.PackageRange, MaxPower: 205e6},
+		fake.TreeZone{ID: "intel-rapl:0:0", Name: "dram", Range: fake.DRAMRange, MaxPower: 20e6})
+	if _, err := g.read(0); err != nil {
+		t.Fatal(err)
+	}
+	if z := g.r.Zones()[1]; z.Key != "package-0/dram" || z.Parent != "" || z.Bound != 40 {
+		t.Errorf("%+v, want no parent and 40 W", z)
+	}
+}
+
+// Of the duplicates that are left without the MSR driver, TPMI goes before MMIO.
+func TestTPMIGoesBeforeMMIO(t *testing.T) {
+	g := newRig(t, fake.TreeZone{ID: "intel-rapl-mmio:0", Name: "package-0", Energy: 1, Range: fake.PackageRange},
+		fake.TreeZone{ID: "intel-rapl-tpmi:0", Name: "package-0", Energy: 2, Range: fake.PackageRange})
+	got, err := g.read(0)
+	if err != nil || len(got) != 1 || got["package-0"].Energy != 2 {
+		t.Errorf("%+v, %v, want the register of TPMI", got, err)
+	}
+}
+
+// Registers are read one after the other: the middle stands for all of them.
+func TestStampIsTheMiddle(t *testing.T) {
+	g := variant(t, "one-socket")
+	if _, err := g.read(0); err != nil {
+		t.Fatal(err)
+	}
+	begin := g.now
+	g.r.cfg.Now = func() time.Time { g.now = g.now.Add(10 * time.Millisecond); return g.now }
+	got, err := g.read(0)
+	if want := begin.Add(15 * time.Millisecond); err != nil || !got["package-0"].At.Equal(want) || !got["package-0/dram"].At.Equal(want) {
+		t.Errorf("stamps %v and %v, %v, want %v", got["package-0"].At, got["package-0/dram"].At, err, want)
+	}
+}
+
 func TestBound(t *testing.T) {
 	for name, tc := range map[string]struct {
 		max, limit uint64
@@ -215,10 +252,12 @@ func TestPermission(t *testing.T) {
 		t.Errorf("no mend in\n%s", g.probes())
 	}
 	deny("intel-rapl:")
-	_, err := g.read(time.Minute)
-	var u *telemetry.Unavailable
-	if !errors.As(err, &u) || !errors.Is(err, fs.ErrPermission) || !strings.Contains(u.Mend, "CAP_DAC_READ_SEARCH") {
-		t.Fatalf("got %v", err)
+	for _, d := range []time.Duration{time.Minute, time.Second} { // with a scan, and between two
+		_, err := g.read(d)
+		var u *telemetry.Unavailable
+		if !errors.As(err, &u) || !errors.Is(err, fs.ErrPermission) || !strings.Contains(u.Mend, "CAP_DAC_READ_SEARCH") {
+			t.Fatalf("after %s: got %v", d, err)
+		}
 	}
 	g.r.open = os.Open
 	if _, err := g.read(time.Minute); err != nil || len(g.r.Zones()) != 4 {
@@ -306,10 +345,12 @@ func TestAbsent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = r.Read(context.Background(), nil)
-		var u *telemetry.Unavailable
-		if !errors.As(err, &u) || !strings.Contains(u.Mend, "modprobe") {
-			t.Errorf("%s: %v", name, err)
+		for range 2 {
+			_, err = r.Read(context.Background(), nil)
+			var u *telemetry.Unavailable
+			if !errors.As(err, &u) || !strings.Contains(u.Mend, "modprobe") {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	}
 }
@@ -370,6 +411,22 @@ func TestMirroredDies(t *testing.T) {
 	}
 	if !strings.Contains(g.probes(), "package-0-die-1 repeats the register") {
 		t.Errorf("not explained:\n%s", g.probes())
+	}
+}
+
+// Two registers that differ by more than reading them twice can explain are told
+// apart by the first interval, so that no more of their energy is left out.
+func TestClearlyDistinctDiesAreToldAtOnce(t *testing.T) {
+	g := variant(t, "dies")
+	for i := range uint64(3) {
+		g.set("intel-rapl:0", i*100e6)
+		g.set("intel-rapl:1", i*80e6)
+		if _, err := g.read(time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Contains(g.keys(), "package-0-die-1") {
+		t.Errorf("zones %q, want die 1 counted", g.keys())
 	}
 }
 
