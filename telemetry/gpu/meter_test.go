@@ -194,6 +194,24 @@ func TestPowerIsIntegratedForInstances(t *testing.T) {
 	}
 }
 
+// Who had what in a long silence is not known: its energy stays with the board.
+func TestGapIsNotDivided(t *testing.T) {
+	b := Board{UUID: "GPU-1", At: time.Now(), HasEnergy: true, Instances: []Instance{{Key: "MIG-a", Slices: 7, OfSlices: 7, Graphics: known(1)}}}
+	s := &script{boards: []Board{b}}
+	m := newMeter(t, s, DefaultConfig())
+	for _, step := range []struct {
+		after    time.Duration
+		register uint64
+		want     uint64
+	}{{0, 0, 0}, {time.Minute, 5_000_000, 5_000_000}, {2*time.Minute + 1, 9_000_000, 5_000_000}} {
+		s.boards[0].At, s.boards[0].Energy = b.At.Add(step.after), step.register
+		rs, err := m.Read(t.Context(), nil)
+		if err != nil || rs[1].Energy != step.want {
+			t.Errorf("after %s: instance holds %d µJ, %v, want %d", step.after, rs[1].Energy, err, step.want)
+		}
+	}
+}
+
 // A100 and H100 look at their power a quarter of the time; their register counts
 // all of it, so it is what is read where a source shows both.
 func TestRegisterGoesBeforePower(t *testing.T) {

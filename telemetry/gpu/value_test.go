@@ -68,12 +68,21 @@ func TestValuesWithoutMeaning(t *testing.T) {
 		"float blank":      {Field: EnergyJoules, Kind: Double, Float: 140737488355330},
 		"unset kind":       {Field: EnergyJoules},
 		"activity of 7000": {Field: SMActive, Kind: Double, Float: 7000},
+		"activity of 1.06": {Field: SMActive, Kind: Double, Float: 1.06},
 	} {
 		if e, ok := v.Microjoules(); ok {
 			t.Errorf("%s: %d µJ", name, e)
 		}
 		if r := v.Ratio(); r.Known {
 			t.Errorf("%s: ratio %v", name, r)
+		}
+	}
+}
+
+func TestBoardSlices(t *testing.T) {
+	for model, want := range map[string]int{"NVIDIA A30": 4, "NVIDIA A100-SXM4-80GB": 7, "NVIDIA H100 80GB HBM3": 7, "": 7} {
+		if got := BoardSlices(model); got != want {
+			t.Errorf("%q has %d slices, want %d", model, got, want)
 		}
 	}
 }

@@ -363,8 +363,12 @@ func TestHotUnplugAndPlug(t *testing.T) {
 	if err := g.tree.Remove("intel-rapl:1"); err != nil {
 		t.Fatal(err)
 	}
+	kept := g.r.regs[0].file
 	if got, err := g.read(31 * time.Second); err != nil || len(got) != 2 {
 		t.Fatalf("after unplug: %v, %v", got, err)
+	}
+	if _, err := kept.Stat(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("a walk leaves the descriptors of the one before open: %v", err)
 	}
 	if err := g.tree.Add(fake.TreeZone{ID: "intel-rapl:1", Name: "package-1", Energy: 9, Range: fake.PackageRange}); err != nil {
 		t.Fatal(err)

@@ -79,6 +79,33 @@ func TestOldNamespace(t *testing.T) {
 	}
 }
 
+// What a page shows that is no board, no power of a GPU, or no value.
+func TestSeriesThatMustNotCount(t *testing.T) {
+	boards, err := Parse(strings.NewReader(`
+DCGM_FI_DEV_POWER_USAGE{UUID="MIG-5a7c"} 99
+DCGM_FI_DEV_CPU_POWER_UTIL_CURRENT{UUID="GPU-1"} 250
+DCGM_FI_DEV_FB_USED{UUID="GPU-1"} 2147483634
+DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{UUID="GPU-1"} 9223372036854775794
+`))
+	if err != nil || len(boards) != 1 || boards[0].UUID != "GPU-1" {
+		t.Fatalf("%+v, %v, want GPU-1 alone", boards, err)
+	}
+	if b := boards[0]; b.HasPower || b.HasEnergy || b.Memory != 0 {
+		t.Errorf("power %v, energy %d, memory %v of blanks and a Grace CPU", b.Power, b.Energy, b.Memory)
+	}
+}
+
+// A compute instance shares its GPU instance, whose slices are what is weighed.
+func TestSlicesAreThoseOfTheGPUInstance(t *testing.T) {
+	boards, err := Parse(strings.NewReader(`DCGM_FI_PROF_GR_ENGINE_ACTIVE{UUID="GPU-1",modelName="NVIDIA A30",GPU_I_ID="3",GPU_I_PROFILE="1c.2g.12gb"} 0.5`))
+	if err != nil || len(boards) != 1 || len(boards[0].Instances) != 1 {
+		t.Fatalf("%+v, %v", boards, err)
+	}
+	if in := boards[0].Instances[0]; in.Slices != 2 || in.OfSlices != 4 {
+		t.Errorf("%d of %d slices, want 2 of 4", in.Slices, in.OfSlices)
+	}
+}
+
 func TestBrokenPages(t *testing.T) {
 	for name, page := range map[string]string{
 		"html":        "<html><body>502 Bad Gateway</body></html>",
@@ -98,9 +125,13 @@ func TestBrokenPages(t *testing.T) {
 }
 
 // exporter serves one board with the energy that the test sets, in mJ.
-type exporter struct{ millijoules string }
+type exporter struct {
+	millijoules string
+	scrapes     int
+}
 
 func (p *exporter) RoundTrip(*http.Request) (*http.Response, error) {
+	p.scrapes++
 	w := httptest.NewRecorder()
 	_, _ = w.WriteString(`DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{UUID="GPU-1"} ` + p.millijoules + "\n")
 	return w.Result(), nil
@@ -134,6 +165,9 @@ func TestRepeatedSamplesKeepTheirTime(t *testing.T) {
 			if r := read(); i < 29 && !r.At.Equal(start) {
 				t.Fatalf("second %d: repeated sample dated %v", i, r.At.Sub(start))
 			}
+		}
+		if p.scrapes != 7 {
+			t.Errorf("%d scrapes in 31 reads of 30 s, want one in 5 s", p.scrapes)
 		}
 		if got := counter.Total(); got != 3_000_000_000 || counter.Stats().Resets != 0 {
 			t.Errorf("counted %d µJ with %d resets, want 3 kJ and none", got, counter.Stats().Resets)
