@@ -160,7 +160,7 @@ func TestOnceReadsAMeterProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "agent.yaml")
-	table := func(sum string) string {
+	table := func(sum string, code int) string {
 		t.Helper()
 		text := fmt.Sprintf("interval: 1s\nmeters:\n  skip: [rapl, nvml, hwmon, ipmi, model, dcgm-exporter]\n"+
 			"  plugins: [{name: scripted, path: %s, checksum: %s, args: [%s]}]\nkubernetes: {enabled: \"off\"}\n", path, sum, card.path)
@@ -183,15 +183,15 @@ func TestOnceReadsAMeterProcess(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		close(spending)
 		<-done
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
+		if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != code {
+			t.Fatalf("%v, want exit %d: %s", err, code, out)
 		}
 		if left, _ := filepath.Glob("/proc/[0-9]*/exe"); runs(left, path) {
 			t.Error("the process outlives --once")
 		}
 		return string(out)
 	}
-	out := table(sum)
+	out := table(sum, 0)
 	watts := regexp.MustCompile(`(?m)^card-0 +scripted +other +([0-9.]+) `).FindStringSubmatch(out)
 	if watts == nil {
 		t.Fatalf("the process is not in the table:\n%s", out)
@@ -199,7 +199,7 @@ func TestOnceReadsAMeterProcess(t *testing.T) {
 	if w, err := strconv.ParseFloat(watts[1], 64); err != nil || w < 10 || w > 50 {
 		t.Errorf("%s W, want nearly 50:\n%s", watts[1], out)
 	}
-	if out := table(strings.Repeat("ab", 32)); !regexp.MustCompile(`(?m)^scripted +skipped .*checksums did not match`).MatchString(out) {
+	if out := table(strings.Repeat("ab", 32), 1); !regexp.MustCompile(`(?m)^scripted +skipped .*checksums did not match`).MatchString(out) {
 		t.Errorf("a strange binary is not explained:\n%s", out)
 	}
 }

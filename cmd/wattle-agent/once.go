@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,7 +20,8 @@ import (
 // second socket and its GPU.
 const demoTime = 45 * time.Second
 
-// once meters for one interval and prints a table. The fake meter is played on
+// once meters for one interval and prints a table; it fails where nothing could
+// be metered. The fake meter is played on
 // a clock of its own, so that its table is the same each time and at once.
 func once(s *streams, set *settings.Settings, top int) error {
 	var snap exporter.Snapshot
@@ -42,7 +44,7 @@ func once(s *streams, set *settings.Settings, top int) error {
 	defer stop()
 	rounds := 1
 	if set.Meters.Fake.Enabled {
-		rounds = int(demoTime / set.Interval)
+		rounds = max(int(demoTime/set.Interval), 1)
 	}
 	p.agent.Prime(s.ctx)
 	p.agent.Step(s.ctx, clock.Now())
@@ -59,7 +61,13 @@ func once(s *streams, set *settings.Settings, top int) error {
 		p.agent.Step(s.ctx, clock.Now())
 		p.agent.Refresh()
 	}
-	return table(s.out, p, &before, &snap, top)
+	if err := table(s.out, p, &before, &snap, top); err != nil {
+		return err
+	}
+	if p.agent.Health().Err != nil {
+		return errors.New("no meter could be read: \"wattle-agent doctor\" says what would mend it")
+	}
+	return nil
 }
 
 // clone keeps what the table compares with.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -150,7 +149,7 @@ func (c *recordCmd) create(s *settings.Settings) func(agent.Config) (*record.Rec
 			Settings: map[string]string{settingsKey: string(text)},
 		})
 		if err != nil {
-			return nil, fmt.Errorf("record: %w", err)
+			return nil, err // names what it is about
 		}
 		return record.NewRecorder(w), nil
 	}
