@@ -13,6 +13,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/NVIDIA/go-dcgm/pkg/dcgm"
+
 	"github.com/wattle-project/wattle"
 	"github.com/wattle-project/wattle/plugins/host"
 	"github.com/wattle-project/wattle/plugins/proto"
@@ -256,5 +258,28 @@ func check(t *testing.T, m *host.Meter, a, b []proto.Reading) {
 	}
 	if len(m.Gauges()) < 10 {
 		t.Errorf("gauges %+v", m.Gauges())
+	}
+}
+
+// Where DCGM shows the counter in both units the finer one is read.
+func TestMillijoulesGoBeforeJoules(t *testing.T) {
+	var o gpu.Board
+	takeEnergy(&o, map[gpu.Field]gpu.Value{
+		gpu.EnergyMillijoules: {Field: gpu.EnergyMillijoules, Kind: gpu.Int64, Int: 7123},
+		gpu.EnergyJoules:      {Field: gpu.EnergyJoules, Kind: gpu.Int64, Int: 7},
+	})
+	if !o.HasEnergy || o.Energy != 7_123_000 {
+		t.Errorf("%d µJ, want 7.123 J", o.Energy)
+	}
+}
+
+// A blank number of slices, which is huge, must not take the board for itself.
+func TestBlankSlicesCountAsOne(t *testing.T) {
+	for _, n := range []uint{0, 8, 2147483632} {
+		var e dcgm.MigHierarchyInfo_v2
+		e.Info.NvmlProfileSlices = n
+		if in := newInstance(&board{known: gpu.Board{UUID: "GPU-1"}}, e); in.known.Slices != 1 || in.known.OfSlices != 7 {
+			t.Errorf("%d: %d of %d slices, want 1 of 7", n, in.known.Slices, in.known.OfSlices)
+		}
 	}
 }
