@@ -21,8 +21,8 @@ import (
 const demoTime = 45 * time.Second
 
 // once meters for one interval and prints a table; it fails where nothing could
-// be metered. The fake meter is played on
-// a clock of its own, so that its table is the same each time and at once.
+// be metered. The fake meter is played on a clock of its own, so that its table is
+// the same each time and at once.
 func once(s *streams, set *settings.Settings, top int) error {
 	var snap exporter.Snapshot
 	keep := func(x *exporter.Snapshot) { snap = *x }

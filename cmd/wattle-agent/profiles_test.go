@@ -38,41 +38,54 @@ ramp 60s 60W
 repeat 120s
 `
 
-// TestProfilesOfTheDemo plays twenty minutes of the demo and asks for profiles
-// beside every round, as somebody would by HTTP: each is whole, and the last one
-// has the figures of the machine.
-func TestProfilesOfTheDemo(t *testing.T) {
+// recorded records the linear script on node n1 and returns what plays it.
+func recorded(t *testing.T, config, length string) (*record.Player, *agent.Agent) {
+	t.Helper()
 	name := filepath.Join(t.TempDir(), "demo.jsonl")
-	script, config := write(t, "linear.txt", linear), write(t, "agent.yaml", "attribution: {idle: {package: 40W, gpu: 50W}}\n")
 	var log bytes.Buffer
-	if code := run(t.Context(), []string{"record", name, "--config", config, "--fake-script", script, "--node", "n1", "--for", "20m"}, io.Discard, &log); code != 0 {
+	args := []string{"record", name, "--config", write(t, "agent.yaml", config), "--fake-script", write(t, "linear.txt", linear), "--node", "n1", "--for", length}
+	if code := run(t.Context(), args, io.Discard, &log); code != 0 {
 		t.Fatalf("record: exit code %d: %s", code, &log)
 	}
 	r, err := record.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	t.Cleanup(func() { _ = r.Close() })
 	player := record.NewPlayer(r)
 	a, err := replayer(player, func(*exporter.Snapshot) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Profiles(profile.About{}); !errors.Is(err, agent.ErrNothingLearned) {
-		t.Errorf("before the first round: %v", err)
-	}
-	stop, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- askOn(a, stop) }()
+	return player, a
+}
+
+// play plays all of a recording.
+func play(t *testing.T, player *record.Player, a *agent.Agent) {
+	t.Helper()
 	for {
 		at, err := player.Next()
 		if errors.Is(err, io.EOF) {
-			break
+			return
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		a.Step(t.Context(), at)
 	}
+}
+
+// TestProfilesOfTheDemo plays twenty minutes of the demo and asks for profiles
+// beside every round, as somebody would by HTTP: each is whole, and the last one
+// has the figures of the machine.
+func TestProfilesOfTheDemo(t *testing.T) {
+	player, a := recorded(t, "attribution: {idle: {package: 40W, gpu: 50W}}", "20m")
+	if _, err := a.Profiles(profile.About{}); !errors.Is(err, agent.ErrNothingLearned) {
+		t.Errorf("before the first round: %v", err)
+	}
+	stop, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- askOn(a, stop) }()
+	play(t, player, a)
 	close(stop)
 	if err := <-ended; err != nil {
 		t.Errorf("asked beside rounds: %v", err)
@@ -116,32 +129,8 @@ func TestProfilesNameWhoNeverPauses(t *testing.T) {
 		"attribution: {idle: {gpu: 50W}}": "web/checkout: never keeps fewer than ",
 		"attribution: {idle: {package: 40W, gpu: 50W}}": "",
 	} {
-		name := filepath.Join(t.TempDir(), "demo.jsonl")
-		var log bytes.Buffer
-		args := []string{"record", name, "--config", write(t, "agent.yaml", config), "--fake-script", write(t, "linear.txt", linear), "--for", "5m"}
-		if code := run(t.Context(), args, io.Discard, &log); code != 0 {
-			t.Fatalf("record: exit code %d: %s", code, &log)
-		}
-		r, err := record.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		player := record.NewPlayer(r)
-		a, err := replayer(player, func(*exporter.Snapshot) {})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			at, err := player.Next()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			a.Step(t.Context(), at)
-		}
+		player, a := recorded(t, config, "5m")
+		play(t, player, a)
 		d, err := a.Profiles(profile.About{})
 		if err != nil {
 			t.Fatal(err)

@@ -64,8 +64,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// idleOf returns the fixed idle power of a zone, if there is one.
-func (c Config) idleOf(z Zone) (wattle.Watts, bool) {
+// IdleOf returns the stated idle power of a zone, if there is one.
+func (c *Config) IdleOf(z Zone) (wattle.Watts, bool) {
 	if w, ok := c.Idle[z]; ok {
 		return w, true
 	}

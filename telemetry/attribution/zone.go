@@ -38,7 +38,7 @@ func (a *Attributor) zone(key Zone, from time.Time) *zone {
 	}
 	z := &zone{Zone: key}
 	z.idle = baseline{window: a.cfg.LearnWindow, horizon: a.cfg.LearnHorizon}
-	z.idle.watts, z.idle.fixed = a.cfg.idleOf(key)
+	z.idle.watts, z.idle.fixed = a.cfg.IdleOf(key)
 	for slot := range a.entities {
 		z.grow(slot)
 		if from.After(a.began) {

@@ -49,9 +49,8 @@ func (a *Agent) noteSources() {
 			a.learned.sources = append(a.learned.sources, s)
 		}
 		if z := a.samples[i]; !a.learned.idle {
-			_, one := a.cfg.Divide.Idle[attribution.Zone{Component: z.Component, Device: z.Device}]
-			_, all := a.cfg.Divide.Idle[attribution.Zone{Component: z.Component}]
-			a.learned.idle = !one && !all
+			_, stated := a.cfg.Divide.IdleOf(attribution.Zone{Component: z.Component, Device: z.Device})
+			a.learned.idle = !stated
 		}
 	}
 }

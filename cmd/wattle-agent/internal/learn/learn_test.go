@@ -11,13 +11,19 @@ import (
 	"github.com/wattle-project/wattle/telemetry/invocations"
 )
 
-// TestLearnsFromIntervalsThatDoNotMeet: the meter's rounds begin a third of a
-// second after the platform's, and a slow meter of constant power is beside it.
-func TestLearnsFromIntervalsThatDoNotMeet(t *testing.T) {
+func newLearner(t *testing.T) *Learner {
+	t.Helper()
 	l, err := New(disaggregate.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// TestLearnsFromIntervalsThatDoNotMeet: the meter's rounds begin a third of a
+// second after the platform's, and a slow meter of constant power is beside it.
+func TestLearnsFromIntervalsThatDoNotMeet(t *testing.T) {
+	l := newLearner(t)
 	begin := time.Unix(1000, 0)
 	idle := func(attribution.Zone) (wattle.Watts, bool) { return 40, true }
 	power := func(s int) float64 { return 40 + 10*float64(s%4) } // 20 W per busy second
@@ -47,10 +53,7 @@ func TestLearnsFromIntervalsThatDoNotMeet(t *testing.T) {
 // TestUnknownEnergyTeachesNothing: intervals whose energy could not be told, or
 // was not told at all, count their invocations and leave the powers alone.
 func TestUnknownEnergyTeachesNothing(t *testing.T) {
-	l, err := New(disaggregate.DefaultConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newLearner(t)
 	begin := time.Unix(1000, 0)
 	idle := func(attribution.Zone) (wattle.Watts, bool) { return 40, true }
 	unknown, steps, ended := 0, 0, 0.0
@@ -98,10 +101,7 @@ func TestSilentSourceTeachesNothing(t *testing.T) {
 
 // silentSource gives the batches to the learner, or to an inbox where others push.
 func silentSource(t *testing.T, in *Inbox) {
-	l, err := New(disaggregate.DefaultConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newLearner(t)
 	begin := time.Unix(1000, 0)
 	idle := func(attribution.Zone) (wattle.Watts, bool) { return 40, true }
 	unknown, ended, late := 0, 0.0, invocations.Counts{}
@@ -162,10 +162,7 @@ func silentSource(t *testing.T, in *Inbox) {
 // TestLateCountsTeachNothing: somebody pushes now and then what ran in seconds
 // that were given on already.
 func TestLateCountsTeachNothing(t *testing.T) {
-	l, err := New(disaggregate.DefaultConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newLearner(t)
 	begin := time.Unix(1000, 0)
 	idle := func(attribution.Zone) (wattle.Watts, bool) { return 40, true }
 	ended := 0.0
@@ -316,10 +313,7 @@ func TestInboxLosesNothing(t *testing.T) {
 // TestNothingGrowsForEver: neither batches that no energy comes for, nor those that
 // nobody drains, nor energy that nothing is invoked for.
 func TestNothingGrowsForEver(t *testing.T) {
-	l, err := New(disaggregate.DefaultConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newLearner(t)
 	in := NewInbox()
 	at := func(second int) time.Time { return time.Unix(10000+int64(second), 0) }
 	for s := range 5000 {
@@ -341,10 +335,7 @@ func TestNothingGrowsForEver(t *testing.T) {
 // TestStepsOfASlowMeter are as long as its figures. A gateway that did not answer
 // makes the step unknown that it is in, with what it tells after.
 func TestStepsOfASlowMeter(t *testing.T) {
-	l, err := New(disaggregate.DefaultConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newLearner(t)
 	steps, unknown := 0, 0
 	l.Watch = func(s *disaggregate.Step) {
 		steps++
@@ -380,10 +371,7 @@ func TestMetersThatAreNotThere(t *testing.T) {
 	at := func(second int) time.Time { return time.Unix(10000+int64(second), 0) }
 	idle := func(attribution.Zone) (wattle.Watts, bool) { return 0, true }
 	for _, meters := range []int{0, 1, 2} {
-		l, err := New(disaggregate.DefaultConfig())
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := newLearner(t)
 		known, last := 0, time.Time{}
 		l.Watch = func(s *disaggregate.Step) {
 			if last = s.To; !s.Unknown {
@@ -416,10 +404,7 @@ func TestHalfOfAnInterval(t *testing.T) {
 			t.Errorf("of %d s: %g, known %v; want 3 and %v", to, sum, known, want)
 		}
 	}
-	x, err := New(disaggregate.DefaultConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
+	x := newLearner(t)
 	x.Watch = func(s *disaggregate.Step) {
 		if s.Dynamic != 0 || s.Idle != 30 {
 			t.Errorf("%v J dynamic and %v J idle, want 0 and all 30", s.Dynamic, s.Idle)
