@@ -3,6 +3,7 @@ package bound
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -116,7 +117,7 @@ func matrix(rows, columns int) [][]float64 {
 }
 
 // drawMarket is the model of a random run as Placement makes it, before prices,
-// with work so long that room is often short; false where it is free.
+// with work so long that room is often short; false where it is free or there is none.
 func drawMarket(t *rapid.T) (*model, bool) {
 	c := drawConfig(t)
 	long := rapid.SampledFrom([]time.Duration{time.Minute, 10 * time.Minute, time.Hour}).Draw(t, "long")
@@ -136,7 +137,8 @@ func drawMarket(t *rapid.T) (*model, bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m, m.congested() || m.waits()
+	empty := !slices.ContainsFunc(m.demands, func(d demand) bool { return d.scale != nil })
+	return m, !empty && (m.congested() || m.waits())
 }
 
 // verdict is what our own network says of a market, and the statement of it for
