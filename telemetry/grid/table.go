@@ -39,7 +39,7 @@ type note struct {
 // entry is everything known about one key, resolved for every moment. It is
 // never changed after it is in a Table. What a usual lookup reads comes first.
 type entry struct {
-	cells     []cell // ascending, disjoint
+	cells     []cell // ascending, disjoint; some are empty, see space
 	origin    int64  // see index
 	period    int64
 	notes     []note
@@ -190,6 +190,8 @@ func (e *entry) index() {
 	}
 	slices.Sort(lengths)
 	e.period = lengths[n/2]
+	e.space()
+	n = len(e.cells)
 	usual := slices.IndexFunc(e.cells, func(c cell) bool { return c.to-c.from == e.period })
 	e.origin = e.cells[usual].from - int64(usual)*e.period
 	e.start = e.cells[0].from
@@ -201,6 +203,34 @@ func (e *entry) index() {
 		}
 		e.slots[k] = int32(i)
 	}
+}
+
+// space puts empty cells after each cell that others are missing behind, as many
+// as they would be, so that a guess holds beyond a gap too. They are copies of the
+// cell before, at its end, so that whoever looks back from one sees that.
+// There are as many as other cells at most.
+func (e *entry) space() {
+	missing := func(i int) int64 {
+		if i+1 == len(e.cells) {
+			return 0
+		}
+		return max((e.cells[i+1].from-e.cells[i].from+e.period/2)/e.period-1, 0)
+	}
+	n := int64(len(e.cells))
+	for i := range e.cells {
+		if n += missing(i); n > int64(2*len(e.cells)) {
+			return
+		}
+	}
+	cells := make([]cell, 0, n)
+	for i, c := range e.cells {
+		cells = append(cells, c)
+		c.from = c.to
+		for range missing(i) {
+			cells = append(cells, c)
+		}
+	}
+	e.cells = cells
 }
 
 // lastGood walks back over forecasts, which are no good values, to an actual
