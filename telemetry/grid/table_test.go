@@ -153,13 +153,15 @@ func processor(b *testing.B) time.Duration {
 }
 
 // TestLookupFindsWhatAScanFinds: series of any shape, regular, with gaps, of
-// mixed lengths, answer as a scan from the first cell does.
+// mixed lengths, answer as a scan from the first cell does, in a gap with the
+// last value as long as that holds.
 func TestLookupFindsWhatAScanFinds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		period := time.Duration(rapid.SampledFrom([]int{1, 5, 30, 60}).Draw(rt, "period")) * time.Minute
 		start := noon().UnixNano()
 		var segments []segment
-		for at := start; len(segments) < rapid.IntRange(0, 40).Draw(rt, "more"); {
+		at := start
+		for range rapid.IntRange(0, 40).Draw(rt, "more") {
 			length := int64(period)
 			if rapid.IntRange(0, 5).Draw(rt, "odd") == 0 {
 				length = rapid.Int64Range(1, 3*int64(time.Hour)).Draw(rt, "length")
@@ -169,7 +171,8 @@ func TestLookupFindsWhatAScanFinds(t *testing.T) {
 			}
 			at += length
 		}
-		e := &entry{names: []string{"p"}, hold: []int64{0}, yearly: 2999, yearlyFor: "static"}
+		hold := int64(rapid.SampledFrom([]time.Duration{0, 2 * period}).Draw(rt, "hold"))
+		e := &entry{names: []string{"p"}, hold: []int64{hold}, longest: hold, yearly: 2999, yearlyFor: "static"}
 		e.pack(segments)
 		e.index()
 		table := newTable(map[Key]*entry{deKey(): e})
@@ -177,12 +180,20 @@ func TestLookupFindsWhatAScanFinds(t *testing.T) {
 		if n := len(segments); n > 0 {
 			end = segments[n-1].to
 		}
-		for range 20 {
-			at := rapid.Int64Range(start-1, end+1).Draw(rt, "at")
+		moments := rapid.SliceOfN(rapid.Int64Range(start-1, end+1), 5, 5).Draw(rt, "at")
+		for _, s := range segments { // its edges, and where a gap may be
+			moments = append(moments, s.from, s.to-1, s.to, s.to+int64(period)/2, s.to+int64(period))
+		}
+		for _, at := range moments {
 			want, from, to := wattle.GramsPerKWh(2999), int64(0), int64(0)
 			for _, s := range segments {
-				if s.from <= at && at < s.to {
+				switch {
+				case s.from <= at && at < s.to:
 					want, from, to = s.value, s.from, s.to
+				case s.to <= at && at < s.to+hold:
+					want, from, to = s.value, s.to, s.to+hold
+				case s.from > at:
+					to = min(to, s.from)
 				}
 			}
 			got := table.At(deKey(), instant(at))
